@@ -1,0 +1,249 @@
+package orchestrator
+
+// Config is what the fold knows about the outside: the configuration file
+// without its secrets, as the last `cfg` entry of the log carries it. All
+// durations are milliseconds. People, limits and modes are always read from the
+// current Config; only plans and resolved identities are pinned to an incident.
+type Config struct {
+	Mode      Mode       `json:"mode"`
+	Timezone  string     `json:"timezone,omitempty"`
+	PublicURL string     `json:"public_url,omitempty"`
+	People    []Person   `json:"people"`
+	Projects  []Project  `json:"projects"`
+	Audiences []Audience `json:"audiences,omitempty"`
+	Policies  Policies   `json:"policies"`
+}
+
+// Mode says how far Backout may go by itself.
+type Mode string
+
+// The modes: shadow records what it would have done, advise asks before every
+// effect, live lets policy act alone.
+const (
+	Shadow Mode = "shadow"
+	Advise Mode = "advise"
+	Live   Mode = "live"
+)
+
+// Person is somebody who may be paged or may approve.
+type Person struct {
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Email string   `json:"email,omitempty"`
+	Slack string   `json:"slack,omitempty"`
+	Lang  []string `json:"lang,omitempty"`
+	Roles []string `json:"roles"`
+}
+
+// Project is one product with its environments; its id is the last token of
+// the NATS subjects its publishers use.
+type Project struct {
+	ID           string        `json:"id"`
+	Vercel       string        `json:"vercel,omitempty"`
+	Mode         Mode          `json:"mode,omitempty"`
+	Components   []Component   `json:"components,omitempty"`
+	Environments []Environment `json:"environments"`
+	Hotfix       Hotfix        `json:"hotfix,omitzero"`
+	Match        []Match       `json:"match,omitempty"`
+	Audience     string        `json:"audience,omitempty"`
+}
+
+// Component is a part of a product that users would name as broken.
+type Component struct {
+	ID       string            `json:"id"`
+	Title    map[string]string `json:"title,omitempty"`
+	Upstream string            `json:"upstream,omitempty"`
+}
+
+// Environment kinds.
+const (
+	KindProduction = "production"
+	KindStaging    = "staging"
+	KindDisposable = "disposable"
+)
+
+// Environment is a place deployments serve from.
+type Environment struct {
+	ID      string   `json:"id"`
+	Kind    string   `json:"kind"`
+	Domains []Domain `json:"domains,omitempty"`
+	Probes  []Probe  `json:"probes,omitempty"`
+	// ServedFor is how long a deployment must have served without an incident
+	// to count as a good target.
+	ServedFor int64 `json:"served_for,omitempty"`
+	// MarkerPath and MarkerJSON name the build marker: a path that answers JSON
+	// with the deployment id in one of its fields.
+	MarkerPath string `json:"marker_path,omitempty"`
+	MarkerJSON string `json:"marker_json,omitempty"`
+}
+
+// Domain is a production host name; one that redirects is proven through the
+// host it leads to.
+type Domain struct {
+	Host        string `json:"host"`
+	RedirectsTo string `json:"redirects_to,omitempty"`
+}
+
+// Probe is an HTTP check that speaks for the components it covers.
+type Probe struct {
+	ID           string   `json:"id"`
+	Covers       []string `json:"covers,omitempty"`
+	URL          string   `json:"url"`
+	Status       int      `json:"status,omitempty"`
+	Every        int64    `json:"every,omitempty"`
+	AlsoOnTarget bool     `json:"also_on_target,omitempty"`
+}
+
+// Hotfix names where a fix is built and tested.
+type Hotfix struct {
+	Repo    string `json:"repo,omitempty"`
+	Staging string `json:"staging,omitempty"`
+	Tests   string `json:"tests,omitempty"`
+}
+
+// Match claims a signal for a project: every label must be equal. The first
+// match of the first project in configuration order wins.
+type Match struct {
+	Source      string            `json:"source,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Environment string            `json:"environment,omitempty"`
+	Component   string            `json:"component,omitempty"`
+}
+
+// Audience is a named set of e-mail addresses; there is no default "everyone".
+type Audience struct {
+	ID     string   `json:"id"`
+	Emails []string `json:"emails,omitempty"`
+	CSV    string   `json:"csv,omitempty"`
+	Max    int      `json:"max,omitempty"`
+}
+
+// Policies are what people decided in advance.
+type Policies struct {
+	Autonomy []Autonomy `json:"autonomy,omitempty"`
+	Limits   Limits     `json:"limits"`
+	// AckFor is how long an acknowledgement holds back further pages.
+	AckFor int64 `json:"ack_for,omitempty"`
+	// PageRole is the role that is paged; a page goes to everyone who has it.
+	PageRole string `json:"page_role,omitempty"`
+	// Timings are the waiting times playbooks refer to as `timing.NAME`.
+	Timings map[string]int64 `json:"timings,omitempty"`
+}
+
+// Autonomy says who decides about an action; the first line that matches wins.
+// Action "*" matches all; When is CEL without the leading "=".
+type Autonomy struct {
+	Action    string   `json:"action"`
+	Kind      string   `json:"kind,omitempty"`
+	When      string   `json:"when,omitempty"`
+	Do        string   `json:"do"`
+	Veto      int64    `json:"veto,omitempty"`
+	Roles     []string `json:"roles,omitempty"`
+	Quorum    int      `json:"quorum,omitempty"`
+	Requester string   `json:"requester,omitempty"`
+	Within    int64    `json:"within,omitempty"`
+	Else      string   `json:"else,omitempty"`
+}
+
+// The two values of Autonomy.Do.
+const (
+	DoAuto = "auto"
+	DoAsk  = "ask"
+)
+
+// Limits bind the machine; a person with the role may go past all of them but
+// ApprovalValid.
+type Limits struct {
+	SignalAge     int64 `json:"signal_age,omitempty"`
+	AutoWindow    int64 `json:"auto_window,omitempty"`
+	AutoPerHour   int   `json:"auto_per_hour,omitempty"`
+	ApprovalValid int64 `json:"approval_valid,omitempty"`
+	MinDistinct   int   `json:"min_distinct,omitempty"`
+}
+
+// WithDefaults fills the limits that the configuration left out.
+func (l Limits) WithDefaults() Limits {
+	const minute = 60_000
+	if l.SignalAge == 0 {
+		l.SignalAge = 20 * minute
+	}
+	if l.AutoWindow == 0 {
+		l.AutoWindow = 30 * minute
+	}
+	if l.AutoPerHour == 0 {
+		l.AutoPerHour = 2
+	}
+	if l.ApprovalValid == 0 {
+		l.ApprovalValid = 15 * minute
+	}
+	if l.MinDistinct == 0 {
+		l.MinDistinct = 3
+	}
+	return l
+}
+
+// Person finds a person by id.
+func (c *Config) Person(id string) (Person, bool) {
+	for _, p := range c.People {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return Person{}, false
+}
+
+// Project finds a project by id.
+func (c *Config) Project(id string) (*Project, bool) {
+	for i := range c.Projects {
+		if c.Projects[i].ID == id {
+			return &c.Projects[i], true
+		}
+	}
+	return nil, false
+}
+
+// Environment finds an environment of the project by id.
+func (p *Project) Environment(id string) (*Environment, bool) {
+	for i := range p.Environments {
+		if p.Environments[i].ID == id {
+			return &p.Environments[i], true
+		}
+	}
+	return nil, false
+}
+
+// Production is the id of the project's first environment of kind production.
+func (p *Project) Production() string {
+	for _, e := range p.Environments {
+		if e.Kind == KindProduction {
+			return e.ID
+		}
+	}
+	return ""
+}
+
+// HasComponent reports whether the project names this component.
+func (p *Project) HasComponent(id string) bool {
+	for _, c := range p.Components {
+		if c.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// HasRole reports whether the person holds one of the roles; no roles means
+// that anybody known will do.
+func (p Person) HasRole(roles []string) bool {
+	if len(roles) == 0 {
+		return true
+	}
+	for _, have := range p.Roles {
+		for _, want := range roles {
+			if have == want {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,266 @@
+package orchestrator
+
+import "encoding/json"
+
+// Record is one fact or request inside an entry; exactly one field is set.
+type Record struct {
+	Genesis  *Genesis     `json:"genesis,omitempty"`
+	Doc      *Doc         `json:"doc,omitempty"`
+	Token    *Token       `json:"token,omitempty"`
+	Inbox    *InboxRange  `json:"inbox,omitempty"`
+	Event    *Event       `json:"ev,omitempty"`
+	Bad      *Bad         `json:"bad,omitempty"`
+	Command  *Command     `json:"cmd,omitempty"`
+	Claim    *Claim       `json:"claim,omitempty"`
+	Intent   *Intent      `json:"intent,omitempty"`
+	Result   *Result      `json:"result,omitempty"`
+	Preview  *Previewed   `json:"preview,omitempty"`
+	Measure  *Measured    `json:"measure,omitempty"`
+	Verified *Verified    `json:"verified,omitempty"`
+	Observed *Observed    `json:"observed,omitempty"`
+	Timer    *TimerFired  `json:"timer,omitempty"`
+	Deploys  *Deployments `json:"deploys,omitempty"`
+}
+
+// Genesis is the first record of a log.
+type Genesis struct {
+	LogID      string `json:"log_id"`
+	Partitions int    `json:"partitions"`
+	// FoldVersion is the behaviour the log starts with.
+	FoldVersion int `json:"fold_version"`
+}
+
+// Doc kinds.
+const (
+	DocConfig   = "config"
+	DocRules    = "rules"
+	DocPlaybook = "playbook"
+)
+
+// Doc is a document the fold works with, named by the SHA-256 of its body.
+type Doc struct {
+	Kind string          `json:"kind"`
+	Name string          `json:"name,omitempty"`
+	Hash string          `json:"hash"`
+	Body json.RawMessage `json:"body"`
+	By   string          `json:"by,omitempty"`
+}
+
+// Token is an API token of a person; only its SHA-256 is stored.
+type Token struct {
+	Hash   string `json:"hash"`
+	Person string `json:"person"`
+	// Scope is "admin", "person" or "publish".
+	Scope   string `json:"scope"`
+	Label   string `json:"label,omitempty"`
+	Revoked bool   `json:"revoked,omitempty"`
+	At      int64  `json:"at,omitempty"`
+}
+
+// InboxRange says which messages of the inbox an entry carries.
+type InboxRange struct {
+	ID   string `json:"id"`
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+// Event types, as outsiders send them.
+const (
+	DeployCreated    = "backout.deploy.created"
+	DeploySucceeded  = "backout.deploy.succeeded"
+	DeployFailed     = "backout.deploy.failed"
+	DeployPromoted   = "backout.deploy.promoted"
+	DeployRolledBack = "backout.deploy.rolledback"
+	AlertFiring      = "backout.alert.firing"
+	AlertResolved    = "backout.alert.resolved"
+	WebhookFailed    = "backout.webhook.failed"
+	WebhookRecovered = "backout.webhook.recovered"
+)
+
+// Event is what an outsider sent, normalised and redacted. Times are Unix
+// milliseconds; 0 means that the body had none.
+type Event struct {
+	// Origin is the authenticated ingress, such as http/alertmanager or
+	// nats/shop; ids are compared within one origin only.
+	Origin string `json:"origin"`
+	ID     string `json:"id"`
+	Type   string `json:"type"`
+	Source string `json:"source,omitempty"`
+	Time   int64  `json:"time,omitempty"`
+	// Unsigned is set when nothing authenticated the sender.
+	Unsigned bool `json:"unsigned,omitempty"`
+
+	Project     string `json:"project,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Component   string `json:"component,omitempty"`
+
+	Fingerprint string            `json:"fingerprint,omitempty"`
+	Name        string            `json:"name,omitempty"`
+	Severity    string            `json:"severity,omitempty"`
+	Summary     string            `json:"summary,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Release     string            `json:"release,omitempty"`
+	Value       string            `json:"value,omitempty"`
+	StartsAt    int64             `json:"starts_at,omitempty"`
+
+	DeploymentID string `json:"deployment_id,omitempty"`
+	URL          string `json:"url,omitempty"`
+	Commit       string `json:"commit,omitempty"`
+	Previous     string `json:"previous,omitempty"`
+
+	Provider string   `json:"provider,omitempty"`
+	Endpoint string   `json:"endpoint,omitempty"`
+	EventIDs []string `json:"event_ids,omitempty"`
+	Error    string   `json:"error,omitempty"`
+
+	// Blob is the hash of the raw body, kept beside the log.
+	Blob string `json:"blob,omitempty"`
+}
+
+// Bad is something that arrived and could not be understood.
+type Bad struct {
+	Origin string `json:"origin"`
+	Reason string `json:"reason"`
+	// Excerpt is the redacted beginning of the body, at most 512 bytes.
+	Excerpt string `json:"excerpt,omitempty"`
+	Blob    string `json:"blob,omitempty"`
+}
+
+// Command is what a person said. Person is who the ingress found by token or
+// chat id; it is empty when nobody is known by that identity, and the fold then
+// refuses. Args are the words after the verb.
+type Command struct {
+	ID     string `json:"id"`
+	Via    string `json:"via"`
+	Person string `json:"person,omitempty"`
+	// Claimed is the outside identity (a Slack user id) for the refusal's text.
+	Claimed string `json:"claimed,omitempty"`
+	// Scope is the token's scope when one was used.
+	Scope string `json:"scope,omitempty"`
+	Verb  string `json:"verb"`
+	// Incident is the number of INC-n, or 0 when left out.
+	Incident uint64            `json:"incident,omitempty"`
+	Step     string            `json:"step,omitempty"`
+	Project  string            `json:"project,omitempty"`
+	Args     map[string]string `json:"args,omitempty"`
+	Text     string            `json:"text,omitempty"`
+}
+
+// Claim takes or releases a partition; the sequence of the entry is the epoch.
+type Claim struct {
+	Instance string `json:"instance"`
+	Boot     string `json:"boot"`
+	Released bool   `json:"released,omitempty"`
+	// FoldVersion is what the claiming binary can fold.
+	FoldVersion int `json:"fold_version"`
+}
+
+// StepRef names a step record.
+type StepRef struct {
+	N       uint64 `json:"n"`
+	Ordinal int    `json:"o"`
+	Round   int    `json:"rd,omitempty"`
+	Chunk   int    `json:"c,omitempty"`
+}
+
+// Intent asks the fold for permission to make one attempt.
+type Intent struct {
+	StepRef
+	Attempt string `json:"attempt"`
+	// Try must be one more than the attempts the step has had.
+	Try int `json:"try"`
+}
+
+// ResultKind says how an attempt ended.
+type ResultKind string
+
+// The ways an attempt ends. Retry means that nothing was done and another try
+// is fine; NotStarted that the call was never made.
+const (
+	ResultDone       ResultKind = "done"
+	ResultFailed     ResultKind = "failed"
+	ResultRetry      ResultKind = "retry"
+	ResultInDoubt    ResultKind = "in_doubt"
+	ResultAccepted   ResultKind = "accepted"
+	ResultSuperseded ResultKind = "superseded"
+	ResultNotStarted ResultKind = "not_started"
+)
+
+// Result is the fact of how an attempt ended. It is never fenced.
+type Result struct {
+	StepRef
+	Attempt    string          `json:"attempt"`
+	Kind       ResultKind      `json:"kind"`
+	Text       string          `json:"text,omitempty"`
+	Data       json.RawMessage `json:"data,omitempty"`
+	RetryAfter int64           `json:"retry_after,omitempty"`
+	Accepted   *Accepted       `json:"accepted,omitempty"`
+}
+
+// Previewed carries what Action.Plan said.
+type Previewed struct {
+	StepRef
+	Hash   string          `json:"hash"`
+	Text   string          `json:"text"`
+	Manual string          `json:"manual,omitempty"`
+	Data   json.RawMessage `json:"data,omitempty"`
+	Chunks int             `json:"chunks,omitempty"`
+	Error  string          `json:"error,omitempty"`
+	// Gone is set when the error is permanent.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// Measured is one reading of a gate.
+type Measured struct {
+	StepRef
+	Data  json.RawMessage `json:"data,omitempty"`
+	Error string          `json:"error,omitempty"`
+}
+
+// Verified is what Action.Verify found.
+type Verified struct {
+	StepRef
+	Attempt    string          `json:"attempt"`
+	Kind       OutcomeKind     `json:"kind"`
+	Text       string          `json:"text,omitempty"`
+	Data       json.RawMessage `json:"data,omitempty"`
+	CheckAfter int64           `json:"check_after,omitempty"`
+}
+
+// Observed is what serves an environment, as its provider said at At.
+type Observed struct {
+	Project     string  `json:"project"`
+	Environment string  `json:"environment"`
+	At          int64   `json:"at"`
+	Serving     Serving `json:"serving"`
+	// Error is set when the provider could not be read.
+	Error string `json:"error,omitempty"`
+}
+
+// Deployments is what a provider lists: the candidates a rollback may go to,
+// newest first, with the time each was brought to production.
+type Deployments struct {
+	Project     string         `json:"project"`
+	Environment string         `json:"environment"`
+	At          int64          `json:"at"`
+	List        []DeploymentAt `json:"list"`
+}
+
+// DeploymentAt is one line of a provider's list. Times are Unix milliseconds.
+type DeploymentAt struct {
+	ID        string `json:"id"`
+	URL       string `json:"url,omitempty"`
+	Commit    string `json:"commit,omitempty"`
+	CreatedAt int64  `json:"created_at,omitempty"`
+	// AliasedAt is when it first took production traffic; 0 when it never did.
+	AliasedAt int64 `json:"aliased_at,omitempty"`
+	Candidate bool  `json:"candidate,omitempty"`
+	Ready     bool  `json:"ready,omitempty"`
+}
+
+// TimerFired says that a timer of the view is due.
+type TimerFired struct {
+	Due  int64  `json:"due"`
+	N    uint64 `json:"n"`
+	Name string `json:"name"`
+}
