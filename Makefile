@@ -1,0 +1,84 @@
+# `make` alone lists the targets. Every target does its own set-up.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(PATH):/usr/local/go/bin
+
+# The linter is a tool, not a dependency: pinned here, outside go.mod.
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := .bin/golangci-lint-$(GOLANGCI_VERSION)
+
+# What tests with real dependencies need, as command:Debian-package. Add a line here and its test fails in CI instead of skipping.
+TEST_DEPS := gcc:gcc
+BENCH_DEPS := strace:strace
+
+# The race detector needs a C compiler; without one the tests still run.
+RACE = $(if $(shell command -v gcc),-race)
+TEST_TIMEOUT := 12m
+FUZZ_TIME := 60s
+
+# Recorded requests and API descriptions that some tests read, when they are there.
+ifneq ($(wildcard ../shared),)
+export BACKOUT_SHARED ?= $(abspath ../shared)
+endif
+
+.PHONY: help run deps test check lint fmt fuzz soak golden bench clean format-check tidy-check vet fuzz-short
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: ## Break a sandbox shop and bring it back; you approve in this terminal
+	go run ./cmd/backout demo
+
+deps: ## Install what the tests need (NO_INSTALL=1: only say what is missing)
+	@.ci/deps $(TEST_DEPS)
+
+test: deps ## Run every test, under the race detector
+	go test $(RACE) -timeout $(TEST_TIMEOUT) ./...
+
+check: ## Everything CI runs: format, tidy, lint, vet, test, a short fuzz
+	@.ci/stage "lint tool" $(MAKE) --no-print-directory $(GOLANGCI)
+	@.ci/stage format $(MAKE) --no-print-directory format-check
+	@.ci/stage tidy $(MAKE) --no-print-directory tidy-check
+	@.ci/stage lint $(MAKE) --no-print-directory lint
+	@.ci/stage vet $(MAKE) --no-print-directory vet
+	@.ci/stage test $(MAKE) --no-print-directory test
+	@.ci/stage "fuzz 3 s each" $(MAKE) --no-print-directory fuzz-short
+
+lint: $(GOLANGCI) ## Check style, the import diagram and the ban list
+	$(GOLANGCI) run --timeout 10m ./...
+
+fmt: $(GOLANGCI) ## Format the code
+	$(GOLANGCI) fmt ./...
+
+fuzz: ## Fuzz every target for FUZZ_TIME each (60s)
+	@.ci/fuzz $(FUZZ_TIME)
+
+soak: deps ## Run the long tests: many kills, many seeds (about an hour)
+	BACKOUT_SOAK=1 go test $(RACE) -count 1 -timeout 90m -v -run Soak ./...
+
+golden: ## Write the golden files anew; read the diff before you commit it
+	@grep -rlE 'flag\.Bool\("update"' --include='*_test.go' . | xargs -rn1 dirname | sort -u | xargs -rI{} go test {} -update
+
+bench: ## Print the speed figures with the controls of the same run
+	@.ci/deps $(BENCH_DEPS)
+	go run ./cmd/backout bench
+
+clean: ## Remove tools and build results
+	rm -rf .bin backout
+	go clean -testcache
+
+format-check: $(GOLANGCI)
+	@$(GOLANGCI) fmt --diff ./... || { echo "not formatted: run 'make fmt'"; exit 1; }
+
+tidy-check:
+	@go mod tidy -diff || { echo "go.mod is not tidy: run 'go mod tidy'"; exit 1; }
+
+vet:
+	go vet ./...
+
+fuzz-short:
+	@.ci/fuzz 3s
+
+$(GOLANGCI):
+	GOBIN=$(abspath .bin) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv .bin/golangci-lint $@
