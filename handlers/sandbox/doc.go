@@ -1,0 +1,2 @@
+// Package sandbox owns local stand-ins.
+package sandbox
