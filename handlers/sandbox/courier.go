@@ -24,7 +24,8 @@ type courier struct {
 	ctx    context.Context // ends with the sandbox; parcels still on the way are lost
 	client *http.Client
 	log    *slog.Logger
-	mu     sync.Mutex // guards the way from ctx.Err to Go, so that wait never misses one
+	mu     sync.Mutex // keeps wait from missing a trip that is just starting
+	closed bool
 	trips  sync.WaitGroup
 }
 
@@ -53,14 +54,15 @@ func (c *courier) later(after time.Duration, do func()) {
 func (c *courier) background(do func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ctx.Err() == nil {
+	if !c.closed {
 		c.trips.Go(do)
 	}
 }
 
 // wait returns when no parcel is on the way; call it after ctx ended.
 func (c *courier) wait() {
-	c.mu.Lock() // After this, background sees that ctx has ended.
+	c.mu.Lock()
+	c.closed = true
 	c.mu.Unlock()
 	c.trips.Wait()
 	c.client.CloseIdleConnections()
