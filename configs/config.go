@@ -1,0 +1,177 @@
+package configs
+
+import (
+	"time"
+)
+
+// Config is one backout.yaml with its people. Make it with Load or Parse, which
+// fill defaults and check it; call Resolve before using a Secret. It is not
+// changed afterwards, except by flags of the command line before Validate is
+// called again, and is then safe to read from several goroutines.
+type Config struct {
+	Version  int      `yaml:"version"`
+	Instance Instance `yaml:"instance"`
+	NATS     NATS     `yaml:"nats"`
+	// Mode is shadow, advise or live; a project may have its own.
+	Mode       string     `yaml:"mode"`
+	Providers  Providers  `yaml:"providers"`
+	Hooks      Hooks      `yaml:"hooks"`
+	People     []Person   `yaml:"people"`
+	PeopleFile string     `yaml:"people_file"`
+	Projects   []Project  `yaml:"projects"`
+	Audiences  []Audience `yaml:"audiences"`
+	Policies   Policies   `yaml:"policies"`
+
+	// Warnings is what is legal but will hurt one night; Validate fills it.
+	Warnings Problems `yaml:"-"`
+
+	source source
+}
+
+// Instance says where this Backout listens and keeps its data.
+type Instance struct {
+	// PublicURL is the address that webhooks and the status page are reached at.
+	PublicURL string `yaml:"public_url"`
+	// Listen and AdminListen are HOST:PORT.
+	Listen      string `yaml:"listen"`
+	AdminListen string `yaml:"admin_listen"`
+	// Data is the folder of the log and the store, relative to the working directory.
+	Data string `yaml:"data"`
+	// Timezone is an IANA name; times shown to people are in it.
+	Timezone string `yaml:"timezone"`
+}
+
+// NATS says where publishers connect (Listen, "off" for nowhere) or which
+// external server to use (URL, with User and Password, or Creds).
+type NATS struct {
+	Listen   string `yaml:"listen"`
+	URL      string `yaml:"url"`
+	User     string `yaml:"user"`
+	Password Secret `yaml:"password"`
+	Creds    Secret `yaml:"creds"`
+}
+
+// Person is somebody who may be paged or may approve. ID, email and Slack id are
+// unique, because commands are attributed by them.
+type Person struct {
+	ID    string   `yaml:"id"`
+	Name  string   `yaml:"name"`
+	Email string   `yaml:"email"`
+	Slack string   `yaml:"slack"`
+	Lang  []string `yaml:"lang"`
+	Roles []string `yaml:"roles"`
+}
+
+// Project is one product; its id is the last token of its NATS subjects.
+type Project struct {
+	ID            string        `yaml:"id"`
+	VercelProject string        `yaml:"vercel_project"`
+	Mode          string        `yaml:"mode"`
+	DependsOn     []string      `yaml:"depends_on"`
+	Components    []Component   `yaml:"components"`
+	Environments  []Environment `yaml:"environments"`
+	Hotfix        Hotfix        `yaml:"hotfix"`
+	Match         []Match       `yaml:"match"`
+	// Audience is who the project's notices go to; there is no default "everyone".
+	Audience string `yaml:"audience"`
+}
+
+// Component is a part that users would name as broken.
+type Component struct {
+	ID string `yaml:"id"`
+	// Title is what users call it, by language.
+	Title map[string]string `yaml:"title"`
+	// Upstream is the provider it stands on, one of the project's depends_on.
+	Upstream string `yaml:"upstream"`
+}
+
+// Environment is a place deployments serve from; its id is its key in the file.
+type Environment struct {
+	ID string `from:"key"`
+	// Kind is production, staging or disposable. Guards hang on it, never on the id.
+	Kind        string      `yaml:"kind"`
+	Domains     []Domain    `yaml:"domains"`
+	KnownGood   KnownGood   `yaml:"known_good"`
+	BuildMarker BuildMarker `yaml:"build_marker"`
+	Probes      []Probe     `yaml:"probes"`
+}
+
+// Domain is a host that serves the environment: written as a plain host, or with
+// the host it redirects to, through which it is then proven.
+type Domain struct {
+	Host        string `yaml:"host"`
+	RedirectsTo string `yaml:"redirects_to"`
+}
+
+func (d *Domain) setShort(text string) { d.Host = text }
+
+// KnownGood says when a deployment counts as a good target: it served OrServed
+// without an incident.
+type KnownGood struct {
+	OrServed Duration `yaml:"or_served"`
+}
+
+// BuildMarker names a path that answers JSON, and the field with the deployment id.
+type BuildMarker struct {
+	Path string `yaml:"path"`
+	JSON string `yaml:"json"`
+}
+
+// Probe is an HTTP check that speaks for the components it covers.
+type Probe struct {
+	ID     string   `yaml:"id"`
+	Covers []string `yaml:"covers"`
+	Get    string   `yaml:"get"`
+	Expect Expect   `yaml:"expect"`
+	Every  Duration `yaml:"every"`
+	// AlsoOnTarget runs the probe on the rollback target's own URL too, before going back.
+	AlsoOnTarget bool `yaml:"also_on_target"`
+}
+
+// Expect is what a healthy answer looks like; Status 0 means any 2xx.
+type Expect struct {
+	Status int `yaml:"status"`
+}
+
+// Hotfix names the workflows that build and test a fix, in Repo (owner/name).
+type Hotfix struct {
+	Repo    string `yaml:"repo"`
+	Staging string `yaml:"staging"`
+	Tests   string `yaml:"tests"`
+}
+
+// Match claims a signal for its project when every label is equal; Source narrows
+// it to one hook. The first match in the order of the file wins.
+type Match struct {
+	Source      string            `yaml:"source"`
+	Labels      map[string]string `yaml:"labels"`
+	Environment string            `yaml:"environment"`
+	Component   string            `yaml:"component"`
+}
+
+// Audience is a named list of e-mail addresses: written out, or a CSV file with
+// a header line that has a column email. Max refuses a list that grew.
+type Audience struct {
+	ID     string   `from:"key"`
+	Emails []string `yaml:"emails"`
+	CSV    string   `yaml:"csv"`
+	Max    int      `yaml:"max"`
+}
+
+// defaults is the Config before the file is read.
+func defaults() *Config {
+	return &Config{
+		Mode: "advise",
+		Instance: Instance{
+			Listen:      "127.0.0.1:8090",
+			AdminListen: "127.0.0.1:8080",
+			Data:        "backout-data",
+			Timezone:    "UTC",
+		},
+		NATS: NATS{Listen: "127.0.0.1:4222"},
+		Policies: Policies{
+			Ack:  Ack{Expires: Duration(30 * time.Minute)},
+			Page: Page{Role: "on-call"},
+		},
+	}
+}

@@ -1,0 +1,111 @@
+package configs
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// Document is what the fold works with: the configuration without providers,
+// hooks and listeners, and so without any secret. The error is that of Validate.
+func (c *Config) Document() (orchestrator.Config, error) {
+	if err := c.Validate(); err != nil {
+		return orchestrator.Config{}, fmt.Errorf("making a document of the configuration: %w", err)
+	}
+	doc := orchestrator.Config{
+		Mode:      orchestrator.Mode(c.Mode),
+		Timezone:  c.Instance.Timezone,
+		PublicURL: c.Instance.PublicURL,
+		Policies:  c.Policies.document(),
+	}
+	for _, p := range c.People {
+		doc.People = append(doc.People, orchestrator.Person(p))
+	}
+	for _, p := range c.Projects {
+		doc.Projects = append(doc.Projects, p.document())
+	}
+	for _, a := range c.Audiences {
+		doc.Audiences = append(doc.Audiences, orchestrator.Audience(a))
+	}
+	return doc, nil
+}
+
+func (p Project) document() orchestrator.Project {
+	doc := orchestrator.Project{
+		ID:       p.ID,
+		Vercel:   p.VercelProject,
+		Mode:     orchestrator.Mode(p.Mode),
+		Hotfix:   orchestrator.Hotfix(p.Hotfix),
+		Audience: p.Audience,
+	}
+	for _, c := range p.Components {
+		doc.Components = append(doc.Components, orchestrator.Component(c))
+	}
+	for _, e := range p.Environments {
+		doc.Environments = append(doc.Environments, e.document())
+	}
+	for _, m := range p.Match {
+		doc.Match = append(doc.Match, orchestrator.Match(m))
+	}
+	return doc
+}
+
+func (e Environment) document() orchestrator.Environment {
+	doc := orchestrator.Environment{
+		ID:         e.ID,
+		Kind:       e.Kind,
+		ServedFor:  e.KnownGood.OrServed.Milliseconds(),
+		MarkerPath: e.BuildMarker.Path,
+		MarkerJSON: e.BuildMarker.JSON,
+	}
+	for _, d := range e.Domains {
+		doc.Domains = append(doc.Domains, orchestrator.Domain(d))
+	}
+	for _, p := range e.Probes {
+		doc.Probes = append(doc.Probes, orchestrator.Probe{
+			ID:           p.ID,
+			Covers:       p.Covers,
+			URL:          p.Get,
+			Status:       p.Expect.Status,
+			Every:        p.Every.Milliseconds(),
+			AlsoOnTarget: p.AlsoOnTarget,
+		})
+	}
+	return doc
+}
+
+func (p Policies) document() orchestrator.Policies {
+	doc := orchestrator.Policies{
+		Limits: orchestrator.Limits{
+			SignalAge:     p.Limits.SignalAge.Milliseconds(),
+			AutoWindow:    p.Limits.AutoWindow.Milliseconds(),
+			AutoPerHour:   p.Limits.AutoPerHour,
+			ApprovalValid: p.Limits.ApprovalValid.Milliseconds(),
+			MinDistinct:   p.Limits.MinDistinct.Events,
+		}.WithDefaults(),
+		AckFor:   p.Ack.Expires.Milliseconds(),
+		PageRole: p.Page.Role,
+	}
+	for _, a := range p.Autonomy {
+		doc.Autonomy = append(doc.Autonomy, orchestrator.Autonomy{
+			Action:    a.Action,
+			Kind:      a.Kind,
+			When:      strings.TrimPrefix(a.When, "="),
+			Do:        a.Do,
+			Veto:      a.Veto.Milliseconds(),
+			Roles:     a.Roles,
+			Quorum:    a.Quorum,
+			Requester: a.Requester,
+			Within:    a.Within.Milliseconds(),
+			Else:      a.Else,
+		})
+	}
+	if len(p.Timings) > 0 {
+		doc.Timings = make(map[string]int64, len(p.Timings))
+		for name, value := range p.Timings {
+			doc.Timings[name] = int64(value)
+		}
+	}
+	return doc
+}

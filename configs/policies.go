@@ -1,0 +1,56 @@
+package configs
+
+// Policies are what people decided in advance, by daylight.
+type Policies struct {
+	Autonomy []Autonomy `yaml:"autonomy"`
+	Limits   Limits     `yaml:"limits"`
+	Ack      Ack        `yaml:"ack"`
+	Page     Page       `yaml:"page"`
+	// Timings are waiting times that playbooks name as timing.NAME: durations, or
+	// plain counts such as cured_consecutive.
+	Timings map[string]Timing `yaml:"timings"`
+}
+
+// Autonomy says who decides about an action; the first line that fits wins, and a
+// playbook may only be stricter. Action "*" fits all. When is CEL with its "=".
+type Autonomy struct {
+	Action string `yaml:"action"`
+	Kind   string `yaml:"kind"`
+	When   string `yaml:"when"`
+	// Do is auto (after Veto, which anyone on call can stop) or ask.
+	Do     string   `yaml:"do"`
+	Veto   Duration `yaml:"veto"`
+	Roles  []string `yaml:"roles"`
+	Quorum int      `yaml:"quorum"`
+	// Requester is may_count (default) or excluded.
+	Requester string   `yaml:"requester"`
+	Within    Duration `yaml:"within"`
+	// Else is what follows when nobody answers: escalate, page, stop or skip.
+	Else string `yaml:"else"`
+}
+
+// Limits bind the machine, not a person with the role. What is left out has the
+// fold's default: 20m, 30m, 2, 15m, 3.
+type Limits struct {
+	SignalAge     Duration    `yaml:"signal_age"`
+	AutoWindow    Duration    `yaml:"auto_window"`
+	AutoPerHour   int         `yaml:"auto_per_hour"`
+	ApprovalValid Duration    `yaml:"approval_valid"`
+	MinDistinct   MinDistinct `yaml:"min_distinct"`
+}
+
+// MinDistinct is how many different webhook failures make a signal; a sender's
+// retries of one event count once.
+type MinDistinct struct {
+	Events int `yaml:"events"`
+}
+
+// Ack says how long an acknowledgement holds back further pages.
+type Ack struct {
+	Expires Duration `yaml:"expires"`
+}
+
+// Page names the role that is paged; a page goes to everyone who has it.
+type Page struct {
+	Role string `yaml:"role"`
+}

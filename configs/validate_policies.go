@@ -1,0 +1,82 @@
+package configs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+func (k *checker) policies() {
+	p := k.c.Policies
+	for i, a := range p.Autonomy {
+		k.autonomy(index("policies.autonomy", i), a)
+	}
+	k.pageRole(p.Page.Role)
+	if p.Limits.AutoPerHour < 0 {
+		k.wrong("policies.limits.auto_per_hour", "a count is not negative", "write 1 or more")
+	}
+	if p.Limits.MinDistinct.Events < 0 {
+		k.wrong("policies.limits.min_distinct.events", "a count is not negative", "write 1 or more")
+	}
+	if p.Ack.Expires == 0 {
+		k.wrong("policies.ack.expires", "an acknowledgement has to end", "write expires: 30m")
+	}
+	for name := range p.Timings {
+		if !isName(name) {
+			k.wrong("policies.timings."+name, fmt.Sprintf("%q cannot be named in an expression", name), "write a lower-case word such as cured_within")
+		}
+	}
+}
+
+func (k *checker) pageRole(role string) {
+	if len(k.c.People) > 0 && len(k.holders([]string{role})) == 0 {
+		k.wrong("policies.page.role", fmt.Sprintf("nobody has the role %q, so nobody is paged", role), "give it to a person; "+nearest(role, k.allRoles()))
+	}
+}
+
+func (k *checker) autonomy(at string, a Autonomy) {
+	if !regexp.MustCompile(`^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*)$`).MatchString(a.Action) {
+		k.wrong(at+".action", fmt.Sprintf("%q is not an action", a.Action), `write one such as vercel.rollback, or "*" for all`)
+	}
+	if a.Kind != "" {
+		k.oneOf(at+".kind", "the kind of the environment", a.Kind, "production", "staging", "disposable")
+	}
+	if a.When != "" && !strings.HasPrefix(a.When, "=") {
+		k.wrong(at+".when", "a condition is an expression", `begin it with =, such as "=suspect.score >= 800"`)
+	}
+	if !k.oneOf(at+".do", "what to do", a.Do, "auto", "ask") {
+		return
+	}
+	if a.Do == "auto" {
+		if len(a.Roles) > 0 || a.Quorum != 0 || a.Requester != "" || a.Within != 0 || a.Else != "" {
+			k.wrong(at, "roles, quorum, requester, within and else belong to do: ask", "take them out, or write do: ask")
+		}
+		return
+	}
+	k.ask(at, a)
+}
+
+func (k *checker) ask(at string, a Autonomy) {
+	if a.Veto != 0 {
+		k.wrong(at+".veto", "veto belongs to do: auto", "take it out, or write do: auto")
+	}
+	if a.Within == 0 {
+		k.wrong(at, "a question has no deadline", "write within: 5m")
+	}
+	k.oneOf(at+".else", "what follows without an answer (else)", a.Else, "escalate", "page", "stop", "skip")
+	if a.Requester != "" {
+		k.oneOf(at+".requester", "the requester's part", a.Requester, "may_count", "excluded")
+	}
+	if a.Quorum < 0 {
+		k.wrong(at+".quorum", "a quorum is 1 or more", "write quorum: 1")
+	}
+	if len(a.Roles) == 0 {
+		k.wrong(at, "nobody is asked", "write roles: [on-call]")
+		return
+	}
+	before := len(k.problems)
+	k.roles(at+".roles", a.Roles)
+	if len(k.problems) == before {
+		k.quorum(at, a)
+	}
+}
