@@ -127,8 +127,13 @@ func (s *Sandbox) Close(ctx context.Context) error {
 // stands builds the five stand-ins in the order of their ports.
 func (s *Sandbox) stands() ([]standIn, error) {
 	vercel := newVercel(s.opts, s.courier)
+	mail, err := newSendGrid(s.opts, s.courier)
+	if err != nil {
+		return nil, err
+	}
+	s.eventKey = mail.publicKey
 	shop := newShop(vercel)
-	return []standIn{vercel, shop, shop, shop, shop}, nil
+	return []standIn{vercel, mail, shop, shop, shop}, nil
 }
 
 func (s *Sandbox) serve(ctx context.Context, l net.Listener, handler http.Handler) {
