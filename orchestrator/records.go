@@ -85,6 +85,8 @@ type Event struct {
 	Origin string `json:"origin"`
 	ID     string `json:"id"`
 	Type   string `json:"type"`
+	// Inbox is the event's sequence in the inbox, 0 when it came by HTTP.
+	Inbox  uint64 `json:"in,omitempty"`
 	Source string `json:"source,omitempty"`
 	Time   int64  `json:"time,omitempty"`
 	// Unsigned is set when nothing authenticated the sender.

@@ -1,0 +1,358 @@
+package orchestrator
+
+import (
+	"slices"
+	"strconv"
+)
+
+// maxAsks is how often people are asked again before a step fails.
+const maxAsks = 5
+
+// foldPreview takes in what an action would do. From here on an approval is
+// bound to this preview.
+func (p *pass) foldPreview(pv *Previewed) {
+	l := p.s.incident(pv.N)
+	if l == nil {
+		return
+	}
+	st := l.step(pv.StepRef)
+	if st == nil || st.State != StepAwaiting || st.Work != WorkPreview {
+		return
+	}
+	node := p.node(l, st)
+	if node == nil {
+		return
+	}
+	p.unready(l, st)
+	if pv.Error == "" {
+		p.previewed(l, st, node, pv)
+		return
+	}
+	st.Looks++
+	if pv.Gone || st.Looks >= maxAsks {
+		p.fail(l, st, node, "it cannot be said what it would do: "+pv.Error)
+		return
+	}
+	st.Waiting = "a preview; last try: " + clip(pv.Error, 200)
+	p.timer(l, st, p.now+int64(st.Looks)*2000)
+}
+
+// previewed asks whoever has to agree.
+func (p *pass) previewed(l *loaded, st *Step, node *Node, pv *Previewed) {
+	st.Preview = &StepPreview{Hash: pv.Hash, Text: pv.Text, Manual: pv.Manual, Data: pv.Data, At: p.now}
+	st.Chunks = pv.Chunks
+	if p.mode(l.inc) == Shadow && node.Spec.Effect {
+		p.to(l, st, "skip", "shadow mode: would have done: "+pv.Text)
+		p.line(l, "backout", titled(node)+": would have done: "+pv.Text)
+		p.advance(l)
+		return
+	}
+	if builtIn(node.Action) && node.Approve == nil && !node.Spec.Effect {
+		p.proceed(l, st, node)
+		return
+	}
+	p.askApproval(l, st, node)
+}
+
+// askApproval decides by policy whether to act alone after a veto time, or
+// asks.
+func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
+	if st.State != StepAwaiting && !p.to(l, st, "ask", "") {
+		return
+	}
+	ap := p.approvalFor(l, node)
+	st.Approval = ap
+	l.touch(st)
+	if ap.Auto {
+		if why := p.mustAsk(l, node); why != "" {
+			ap.Auto, ap.Rule = false, ap.Rule+", but "+why
+		}
+	}
+	if ap.Auto {
+		p.line(l, "backout", st.Preview.Text+" in "+span(ap.Within)+" unless somebody says `stop "+IncidentName(l.inc.N)+"`; `now` does not wait. "+ap.Rule)
+		st.Waiting = "the veto time; acts at " + clock(p.now+ap.Within)
+		p.timer(l, st, p.now+ap.Within)
+		p.changed(l)
+		return
+	}
+	p.line(l, "backout", "asks "+roles(ap.Roles)+": "+st.Preview.Text+" ("+ap.Rule+"). Say `approve "+IncidentName(l.inc.N)+" "+st.ID+"` or `reject`")
+	st.Waiting = p.approvalWaiting(ap)
+	p.timer(l, st, p.now+ap.Within)
+	if r := l.inc.Requester; r != "" && ap.Requester != "excluded" && !ap.Reason && node.Spec.Serving && !node.Spec.Forward {
+		p.vote(l, st, node, Vote{By: r, At: p.now, Reason: "asked for it: " + l.inc.Reason})
+	}
+}
+
+func (p *pass) approvalWaiting(ap *Approval) string {
+	return strconv.Itoa(len(ap.Votes)) + " of " + plural(ap.Quorum, "approval") + " by " + roles(ap.Roles) + ", until " + clock(p.now+ap.Within)
+}
+
+func roles(rs []string) string {
+	if len(rs) == 0 {
+		return "anybody on the team"
+	}
+	return list(rs, "or")
+}
+
+// approvalFor finds what policy and playbook ask for; the stricter wins.
+func (p *pass) approvalFor(l *loaded, node *Node) *Approval {
+	ap := &Approval{Quorum: 1, Within: 10 * 60_000, Else: ElseEscalate, Rule: "no policy line names " + node.Action + ", so a person decides"}
+	own := node.Approve
+	if own == nil || own.Policy {
+		p.fromPolicy(l, node, ap)
+	}
+	if own == nil {
+		return ap
+	}
+	if len(own.Roles) > 0 {
+		ap.Roles, ap.Auto = own.Roles, false
+		if !own.Policy {
+			ap.Rule = "the playbook asks for it"
+		}
+	}
+	ap.Quorum = max(ap.Quorum, own.Quorum)
+	ap.Reason = own.Reason
+	if own.Requester == "excluded" {
+		ap.Requester = own.Requester
+	}
+	if own.Else != "" && !own.Policy {
+		ap.Else = own.Else
+	}
+	if !ap.Auto {
+		ap.Within = p.wait(l, own.Within, ap.Within)
+	}
+	return ap
+}
+
+func (p *pass) fromPolicy(l *loaded, node *Node, ap *Approval) {
+	kind, _ := p.envVars(l.inc)["kind"].(string)
+	for i, a := range p.s.Config().Policies.Autonomy {
+		if (a.Action != "*" && a.Action != node.Action) || (a.Kind != "" && a.Kind != kind) {
+			continue
+		}
+		if a.When != "" {
+			if v, err := p.rules.Eval(a.When, p.vars(l)); err != nil || v != true {
+				continue
+			}
+		}
+		ap.Rule = "policy line " + strconv.Itoa(i+1) + " (" + a.Action + ")"
+		ap.Roles, ap.Quorum, ap.Requester = a.Roles, max(1, a.Quorum), a.Requester
+		if a.Within > 0 {
+			ap.Within = a.Within
+		}
+		if a.Else != "" {
+			ap.Else = a.Else
+		}
+		if a.Do == DoAuto {
+			ap.Auto, ap.Within = true, max(1, a.Veto)
+		}
+		return
+	}
+}
+
+// vote counts a yes. The first that completes the quorum decides.
+func (p *pass) vote(l *loaded, st *Step, node *Node, v Vote) {
+	ap := st.Approval
+	ap.Votes = append(ap.Votes, v)
+	l.touch(st)
+	p.line(l, v.By, "approved "+st.ID+suffix(v.Reason))
+	if len(ap.Votes) < ap.Quorum {
+		st.Waiting = p.approvalWaiting(ap)
+		p.changed(l)
+		return
+	}
+	ap.Auto = false
+	p.granted(l, st, node)
+}
+
+// granted lets an approved step run.
+func (p *pass) granted(l *loaded, st *Step, node *Node) {
+	st.Approval.GivenAt = p.now
+	st.FirstTry = 0
+	p.clearStepTimer(l, st)
+	p.proceed(l, st, node)
+}
+
+// askTimer ends a wait for people: the veto time is over, or nobody answered.
+func (p *pass) askTimer(l *loaded, st *Step, node *Node) {
+	switch {
+	case st.Preview == nil && node.Kind == NodeAction && !st.Asked:
+		p.work(l, st, WorkPreview, prioRead)
+	case node.Kind == NodeAsk || st.Asked:
+		p.askOver(l, st, node)
+	case st.Approval.Auto:
+		p.vetoOver(l, st, node)
+	default:
+		p.approvalOver(l, st, node)
+	}
+}
+
+func (p *pass) vetoOver(l *loaded, st *Step, node *Node) {
+	if why := p.mustAsk(l, node); why != "" {
+		p.line(l, "backout", "not acting alone: "+why)
+		p.askApproval(l, st, node)
+		return
+	}
+	p.line(l, "backout", "nobody said stop: "+st.Preview.Text)
+	p.granted(l, st, node)
+}
+
+func (p *pass) approvalOver(l *loaded, st *Step, node *Node) {
+	ap := st.Approval
+	ap.Round++
+	l.touch(st)
+	why := "nobody approved within " + span(ap.Within)
+	switch {
+	case ap.Else == ElseSkip:
+		p.to(l, st, "skip", why)
+		p.line(l, "backout", titled(node)+": skipped, "+why)
+		p.advance(l)
+	case ap.Else == ElseStop || ap.Round >= maxAsks:
+		p.fail(l, st, node, why)
+	default:
+		p.page(l, titled(node)+" still waits for "+roles(ap.Roles)+": "+st.Preview.Text)
+		st.Waiting = p.approvalWaiting(ap)
+		p.timer(l, st, p.now+ap.Within)
+	}
+}
+
+// openAsk puts a question.
+func (p *pass) openAsk(l *loaded, st *Step, ask *Ask, about string) {
+	within := p.wait(l, ask.Within, 15*60_000)
+	st.Approval = &Approval{Roles: ask.Roles, Quorum: 1, Within: within, Else: ask.Else, Until: p.now + within}
+	st.Waiting = askText(ask) + " by " + roles(ask.Roles) + ", until " + clock(p.now+within)
+	p.line(l, "backout", "asks "+roles(ask.Roles)+": "+about+". "+askHelp(l.inc.N, st.ID, ask))
+	p.timer(l, st, p.now+within)
+	l.touch(st)
+	p.changed(l)
+}
+
+func askText(ask *Ask) string {
+	switch {
+	case len(ask.Choice) > 0:
+		return "a choice"
+	case len(ask.Typed) > 0:
+		return "answers: " + list(ask.Typed, "and")
+	}
+	return "a checklist"
+}
+
+func askHelp(n uint64, id string, ask *Ask) string {
+	if len(ask.Choice) > 0 {
+		keys := make([]string, len(ask.Choice))
+		for i, c := range ask.Choice {
+			keys[i] = c.Key + " = " + c.Text
+		}
+		return "Say `choose " + IncidentName(n) + " " + id + " KEY`: " + join(keys)
+	}
+	text := "Say `answer " + IncidentName(n) + " " + id
+	for _, t := range ask.Typed {
+		text += " " + t + "=..."
+	}
+	if len(ask.Checklist) > 0 {
+		text += " checked=all`: " + join(ask.Checklist)
+		return text
+	}
+	return text + "`"
+}
+
+// askOf is the question a step puts now.
+func askOf(st *Step, node *Node) *Ask {
+	if st.Asked {
+		return node.OnFailure.Ask
+	}
+	return node.Ask
+}
+
+// askOver ends a question nobody answered.
+func (p *pass) askOver(l *loaded, st *Step, node *Node) {
+	ask, ap := askOf(st, node), st.Approval
+	ap.Round++
+	l.touch(st)
+	why := "nobody answered within " + span(ap.Within)
+	switch {
+	case ask.Else == ElseDefault && ask.Default != "":
+		p.answered(l, st, node, ask.Default, "backout", why+"; the default")
+	case ask.Else == ElseSkip:
+		p.to(l, st, "skip", why)
+		p.advance(l)
+	case ask.Else == ElseStop || ap.Round >= maxAsks:
+		if st.Asked {
+			st.Asked = false
+		}
+		p.fail(l, st, node, why)
+	default:
+		p.page(l, titled(node)+" still waits for an answer by "+roles(ask.Roles))
+		st.Waiting = askText(ask) + " by " + roles(ask.Roles) + ", until " + clock(p.now+ap.Within)
+		p.timer(l, st, p.now+ap.Within)
+	}
+}
+
+// answered takes an answer: the step has ended, or tries again when people said
+// so about a failure.
+func (p *pass) answered(l *loaded, st *Step, node *Node, answer, by, how string) {
+	st.Answer = answer
+	p.line(l, by, "answered "+st.ID+": "+answer+suffix(how))
+	if !st.Asked {
+		p.finish(l, st, node, answer)
+		return
+	}
+	switch answer {
+	case "retry":
+		st.Asked, st.Answer, st.FirstTry = false, "", 0
+		p.again(l, st, node, by)
+	default:
+		p.to(l, st, "fail", "answered "+answer)
+		if answer == "stop" {
+			st.Asked = false
+			st.Waiting = "a person: the plan was left here by " + by
+			return
+		}
+		p.advance(l)
+	}
+}
+
+// again starts a step anew by a person's word.
+func (p *pass) again(l *loaded, st *Step, node *Node, by string) {
+	p.line(l, by, "tries "+st.ID+" again")
+	st.Failures, st.FirstTry, st.Looks = 0, 0, 0
+	switch node.Kind {
+	case NodeGate:
+		p.restartGate(l, st, node)
+	case NodeAsk:
+		if p.to(l, st, "ask", "") {
+			p.openAsk(l, st, node.Ask, titled(node))
+		}
+	case NodeAction, NodeJoin:
+		if st.Approval != nil {
+			st.Approval.GivenAt = p.now
+		}
+		p.proceed(l, st, node)
+	}
+}
+
+func (p *pass) restartGate(l *loaded, st *Step, node *Node) {
+	if p.to(l, st, "ready", "") && p.to(l, st, "wait", "") {
+		g := st.Gate
+		g.Until, g.Started, g.Passes, g.Measured = p.now+(g.Until-g.Started), p.now, 0, 0
+		p.measureSoon(l, st, node)
+	}
+}
+
+// mayAnswer reports why a person may not decide about a step; "" if they may.
+func (p *pass) mayAnswer(l *loaded, st *Step, who Person) string {
+	ap := st.Approval
+	if ap == nil {
+		return "nothing is asked there yet"
+	}
+	if !who.HasRole(ap.Roles) {
+		return who.ID + " has none of the roles " + roles(ap.Roles)
+	}
+	if ap.Requester == "excluded" && l.inc.Requester == who.ID {
+		return who.ID + " asked for it and may not approve it as well"
+	}
+	if i := slices.IndexFunc(ap.Votes, func(v Vote) bool { return v.By == who.ID }); i >= 0 {
+		return who.ID + " has approved already; " + strconv.Itoa(ap.Quorum-len(ap.Votes)) + " more needed from others"
+	}
+	return ""
+}

@@ -1,0 +1,168 @@
+package orchestrator
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+)
+
+// seenDays is for how many days ids are remembered.
+const seenDays = 7
+
+// Seen is what became of an event, for `why EVENT`.
+type Seen struct {
+	N   uint64 `json:"n,omitempty"`
+	Why string `json:"why"`
+	At  int64  `json:"at"`
+	Seq uint64 `json:"seq"`
+}
+
+// foldEvent takes one event in: known already, whose it is, what it means, and
+// keeps the sentence that says why.
+func (p *pass) foldEvent(ev *Event) {
+	if ev.Inbox > 0 && ev.Inbox <= p.floor {
+		return
+	}
+	if _, known := p.s.Seen(ev.Origin, ev.ID, p.now); known {
+		return
+	}
+	p.s.meta.Events++
+	why := Seen{At: p.now, Seq: p.seq}
+	if reason := p.route(ev); reason != "" {
+		p.quarantine(Bad{Origin: ev.Origin, Reason: "unrouted: " + reason, Excerpt: ev.Type + " " + ev.Name + " " + ev.ID, Blob: ev.Blob})
+		why.Why = "unrouted: " + reason
+	} else {
+		why.N, why.Why = p.meaning(ev)
+	}
+	p.s.save(BucketSeen, seenKey(p.now/dayMS, ev.Origin, ev.ID), &why)
+	p.forgetOldIDs()
+}
+
+// meaning does what the event's type asks for and says why.
+func (p *pass) meaning(ev *Event) (uint64, string) {
+	switch ev.Type {
+	case DeployCreated, DeploySucceeded, DeployFailed, DeployPromoted, DeployRolledBack:
+		return p.deployEvent(ev)
+	case AlertFiring, WebhookFailed:
+		return p.signalFires(ev)
+	case AlertResolved, WebhookRecovered:
+		return p.signalEnds(ev)
+	}
+	p.quarantine(Bad{Origin: ev.Origin, Reason: "unknown type " + strconv.Quote(ev.Type), Excerpt: ev.ID, Blob: ev.Blob})
+	return 0, "unknown type " + strconv.Quote(ev.Type)
+}
+
+// Seen looks an id up, today and the seven days before.
+func (s *State) Seen(origin, id string, now int64) (Seen, bool) {
+	var v Seen
+	for d := range int64(seenDays + 1) {
+		if s.load(BucketSeen, seenKey(now/dayMS-d, origin, id), &v) {
+			return v, true
+		}
+	}
+	return Seen{}, false
+}
+
+// forgetOldIDs drops whole days that are past, once a day.
+func (p *pass) forgetOldIDs() {
+	oldest := p.now/dayMS - seenDays
+	if p.s.meta.SeenFrom >= oldest {
+		return
+	}
+	var old [][]byte
+	p.s.view.Scan(BucketSeen, nil, nil, func(k, _ []byte) bool {
+		if int64(binary.BigEndian.Uint32(k)) >= oldest {
+			return false
+		}
+		old = append(old, append([]byte(nil), k...))
+		return true
+	})
+	for _, k := range old {
+		p.s.view.Delete(BucketSeen, k)
+	}
+	p.s.meta.SeenFrom = oldest
+}
+
+// route finds the project, environment and component of an event by the match
+// rules, and says what is missing when none claims it.
+func (p *pass) route(ev *Event) (missing string) {
+	cfg := p.s.Config()
+	if ev.Project == "" && !matchAny(cfg, ev) {
+		return fmt.Sprintf("no match rule of any project takes source %q with labels %v; add one under projects[].match", ev.Source, sortedLabels(ev.Labels))
+	}
+	pr, ok := cfg.Project(ev.Project)
+	if !ok {
+		return fmt.Sprintf("there is no project %q in the configuration", ev.Project)
+	}
+	if ev.Environment == "" {
+		matchOne(pr, ev)
+	}
+	if ev.Environment == "" {
+		ev.Environment = pr.Production()
+	}
+	if _, ok := pr.Environment(ev.Environment); !ok {
+		return fmt.Sprintf("project %s has no environment %q", pr.ID, ev.Environment)
+	}
+	return ""
+}
+
+func matchAny(cfg *Config, ev *Event) bool {
+	for i := range cfg.Projects {
+		if matchOne(&cfg.Projects[i], ev) {
+			ev.Project = cfg.Projects[i].ID
+			return true
+		}
+	}
+	return false
+}
+
+func matchOne(pr *Project, ev *Event) bool {
+	for _, m := range pr.Match {
+		if (m.Source != "" && m.Source != ev.Source) || !labelsMatch(m.Labels, ev.Labels) {
+			continue
+		}
+		if ev.Environment == "" {
+			ev.Environment = m.Environment
+		}
+		if ev.Component == "" {
+			ev.Component = m.Component
+		}
+		return true
+	}
+	return false
+}
+
+func labelsMatch(want, have map[string]string) bool {
+	for k, v := range want {
+		if have[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// deployEvent notes what a provider or publisher said about a deployment. It is
+// a hint: what serves counts only as the provider is read.
+func (p *pass) deployEvent(ev *Event) (uint64, string) {
+	at := ev.Time
+	if at == 0 || at > p.now {
+		at = p.now
+	}
+	switch ev.Type {
+	case DeployFailed:
+		return 0, "a failed build leaves production as it is; nothing is done"
+	case DeployPromoted:
+		if ev.DeploymentID == "" {
+			return 0, "a promotion without a deployment id; nothing is known by it"
+		}
+		p.promoted(ev.Project, ev.Environment, promotion{id: ev.DeploymentID, commit: ev.Commit, url: ev.URL, at: at})
+		return 0, "deployment " + ev.DeploymentID + " noted as live since " + clock(at)
+	case DeployRolledBack:
+		if ev.DeploymentID != "" {
+			p.promoted(ev.Project, ev.Environment, promotion{id: ev.DeploymentID, commit: ev.Commit, url: ev.URL, at: at, rollback: true})
+		}
+		return 0, "rollback to " + ev.DeploymentID + " noted"
+	}
+	p.ledgerAdd(ev.Project, ev.Environment, Deployment{ID: ev.DeploymentID, URL: ev.URL, Commit: ev.Commit, At: at})
+	return 0, "deployment " + ev.DeploymentID + " noted"
+}

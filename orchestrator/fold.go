@@ -1,0 +1,250 @@
+package orchestrator
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// FoldVersion is the behaviour this binary folds with. A change of behaviour
+// gets a new number and an `if version >= n`.
+const FoldVersion = 1
+
+// Guard errors stop the engine: something is wrong with the log itself.
+var (
+	// ErrGap means that the entry is not the next one.
+	ErrGap = errors.New("the log has a gap")
+	// ErrOtherLog means that the log was made anew under the same state.
+	ErrOtherLog = errors.New("this is another log than the one the state was folded from")
+	// ErrTooNew means that the log was written by a newer Backout.
+	ErrTooNew = errors.New("the log was written by a newer version of Backout")
+)
+
+// Fold applies entries to a state. Not safe for concurrent use.
+type Fold struct {
+	rules     Rules
+	incidents *Machine
+	steps     *Machine
+}
+
+// NewFold checks the state tables and returns a fold that evaluates
+// expressions with rules.
+func NewFold(rules Rules) (*Fold, error) {
+	inc, err := NewIncidentMachine()
+	if err != nil {
+		return nil, err
+	}
+	step, err := NewStepMachine()
+	if err != nil {
+		return nil, err
+	}
+	return &Fold{rules: rules, incidents: inc, steps: step}, nil
+}
+
+// Folded is what an entry led to, for those in this process who wait for it.
+type Folded struct {
+	Seq uint64
+	// ID is the message id of the entry.
+	ID string
+	// Decisions answer the intents of the entry, in its order.
+	Decisions []Decision
+	// Replies answer its commands.
+	Replies []Reply
+	// Changed lists the incidents that changed.
+	Changed []uint64
+}
+
+// Decision answers one intent. Only an accepted one may be acted on.
+type Decision struct {
+	Intent   Intent
+	Accepted bool
+	Reason   string
+	Action   string
+	Call     Call
+	// Timeout bounds the call, in milliseconds.
+	Timeout int64
+}
+
+// Reply answers one command; Text is for a person.
+type Reply struct {
+	ID       string `json:"id"`
+	OK       bool   `json:"ok"`
+	Text     string `json:"text"`
+	Incident string `json:"incident,omitempty"`
+}
+
+// pass is one entry on its way through the fold.
+type pass struct {
+	*Fold
+	s      *State
+	seq    uint64
+	idx    int
+	now    int64
+	part   int
+	fenced bool
+	// floor is the inbox cursor before this entry: events at or below it were
+	// folded already.
+	floor uint64
+	out   *Folded
+	seen  map[uint64]bool
+}
+
+// Apply folds one entry. It returns an error only when the engine must stop:
+// a guard broke, or a record could not be encoded or decoded. An entry that
+// cannot be understood is put into quarantine and is no error.
+func (f *Fold) Apply(s *State, e Entry) (*Folded, error) {
+	m := &s.meta
+	if e.Seq != m.Cursor+1 {
+		return nil, fmt.Errorf("%w: expected entry %d, read %d", ErrGap, m.Cursor+1, e.Seq)
+	}
+	p := &pass{Fold: f, s: s, seq: e.Seq, out: &Folded{Seq: e.Seq}, seen: map[uint64]bool{}}
+	env, err := DecodeEnvelope(e.Data)
+	if err != nil {
+		p.quarantine(Bad{Origin: "log", Reason: err.Error()})
+		env = &Envelope{}
+	}
+	p.out.ID = env.ID
+	p.now = max(m.Now, env.At)
+	p.part, _ = PartitionOf(e.Subject)
+	p.fenced = p.holdsFence(e.Subject, env.Epoch)
+	for i := range env.Records {
+		p.idx = i
+		if err := p.record(&env.Records[i]); err != nil {
+			return nil, err
+		}
+	}
+	m.Cursor, m.Now = e.Seq, p.now
+	m.Chain = chain(m.Chain, e)
+	s.metaDirty = true
+	return p.out, s.decodeErr
+}
+
+// holdsFence reports whether the entry's owner was still the owner at this
+// place of the log. Only owners' subjects need it.
+func (p *pass) holdsFence(subject string, epoch uint64) bool {
+	part, ok := PartitionOf(subject)
+	if !ok {
+		return true
+	}
+	own := p.s.Owner(part)
+	return own.Epoch == epoch && !own.Released
+}
+
+// record hands a record to its function. Results, measurements and observations
+// are facts and count without the fence; requests do not.
+func (p *pass) record(r *Record) error {
+	switch {
+	case r.Genesis != nil:
+		return p.foldGenesis(r.Genesis)
+	case r.Doc != nil:
+		p.foldDoc(r.Doc)
+	case r.Token != nil:
+		p.s.save(BucketToken, []byte(r.Token.Hash), r.Token)
+	case r.Inbox != nil:
+		p.foldInbox(r.Inbox)
+	case r.Event != nil:
+		p.foldEvent(r.Event)
+	case r.Bad != nil:
+		p.quarantine(*r.Bad)
+	case r.Command != nil:
+		p.foldCommand(r.Command)
+	case r.Claim != nil:
+		return p.foldClaim(r.Claim)
+	case r.Intent != nil:
+		p.foldIntent(r.Intent)
+	case r.Result != nil:
+		p.foldResult(r.Result)
+	case r.Preview != nil:
+		p.foldPreview(r.Preview)
+	case r.Measure != nil:
+		p.foldMeasure(r.Measure)
+	case r.Verified != nil:
+		p.foldVerified(r.Verified)
+	case r.Observed != nil:
+		p.foldObserved(r.Observed)
+	case r.Deploys != nil:
+		p.foldDeployments(r.Deploys)
+	case r.Timer != nil:
+		p.foldTimer(r.Timer)
+	}
+	return nil
+}
+
+func (p *pass) foldGenesis(g *Genesis) error {
+	m := &p.s.meta
+	if m.LogID != "" && m.LogID != g.LogID {
+		return fmt.Errorf("%w: state %s, log %s", ErrOtherLog, m.LogID, g.LogID)
+	}
+	if g.FoldVersion > FoldVersion {
+		return fmt.Errorf("%w: the log says %d, this binary folds %d; install the newer one", ErrTooNew, g.FoldVersion, FoldVersion)
+	}
+	m.LogID, m.Partitions, m.FoldVersion = g.LogID, g.Partitions, g.FoldVersion
+	return nil
+}
+
+// foldDoc remembers a document and makes it the current one of its kind.
+func (p *pass) foldDoc(d *Doc) {
+	p.s.view.Put(BucketDoc, joinKey(d.Kind, d.Hash), append([]byte(nil), d.Body...))
+	m := &p.s.meta
+	switch d.Kind {
+	case DocConfig:
+		m.ConfigHash = d.Hash
+		p.s.config = nil
+	case DocRules:
+		m.RulesHash = d.Hash
+		p.s.rules = nil
+	case DocPlaybook:
+		if m.Playbooks == nil {
+			m.Playbooks = map[string]string{}
+		}
+		m.Playbooks[d.Name] = d.Hash
+	}
+}
+
+// foldInbox moves the inbox cursor. The events that follow in the entry were
+// taken from that range; those at or below the old cursor are ignored.
+func (p *pass) foldInbox(r *InboxRange) {
+	m := &p.s.meta
+	if m.InboxID != r.ID {
+		m.InboxID, m.InboxCursor = r.ID, 0
+	}
+	p.floor = m.InboxCursor
+	m.InboxCursor = max(m.InboxCursor, r.To)
+}
+
+// quarantine keeps what could not be understood, with its reason.
+func (p *pass) quarantine(b Bad) {
+	p.s.save(BucketBad, badKey(p.seq, p.idx), &struct {
+		Bad
+		At int64 `json:"at"`
+	}{b, p.now})
+	p.s.meta.Quarantined++
+}
+
+// foldClaim makes the entry's sequence the epoch of the partition. Attempts of
+// earlier epochs that have not reported are in doubt from here on.
+func (p *pass) foldClaim(c *Claim) error {
+	if c.FoldVersion > FoldVersion {
+		return fmt.Errorf("%w: instance %s folds %d, this binary %d; install the newer one", ErrTooNew, c.Instance, c.FoldVersion, FoldVersion)
+	}
+	own := p.s.Owner(p.part)
+	if c.Released {
+		if own.Boot == c.Boot {
+			own.Released = true
+			p.s.save(BucketOwn, ownKey(p.part), &own)
+		}
+		return nil
+	}
+	p.s.save(BucketOwn, ownKey(p.part), &Owner{Epoch: p.seq, Instance: c.Instance, Boot: c.Boot})
+	p.orphan(p.part, p.seq)
+	return nil
+}
+
+func chain(prev string, e Entry) string {
+	h := sha256.New()
+	h.Write([]byte(prev))
+	fmt.Fprintf(h, "\n%d %s\n", e.Seq, e.Subject)
+	h.Write(e.Data)
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,259 @@
+package orchestrator
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// maxLines bounds a timeline; past it lines are only counted.
+const maxLines = 2000
+
+// incidentTimer is the name of an incident's own timer.
+const incidentTimer = "i"
+
+// open makes a new incident of a signal and starts the rule's playbook.
+func (p *pass) open(ev *Event, rule *Rule) *loaded {
+	severity := rule.Severity
+	if severity == "" {
+		severity = ev.Severity
+	}
+	l := p.create(&Incident{
+		Severity: severity, Title: clip(titleOf(ev), 200), Project: ev.Project, Environment: ev.Environment,
+		Component: ev.Component, OpenedBy: ev.Origin, StartedAt: p.now,
+	})
+	p.line(l, "backout", "opened by rule "+rule.ID+": "+rule.Why)
+	p.join(l, ev)
+	p.lead(l, rule.Playbook)
+	return l
+}
+
+func titleOf(ev *Event) string {
+	if ev.Summary != "" {
+		return ev.Name + ": " + ev.Summary
+	}
+	return ev.Name
+}
+
+// create numbers an incident and makes it the one its environment's signals
+// join.
+func (p *pass) create(inc *Incident) *loaded {
+	m := &p.s.meta
+	m.NextIncident++
+	inc.N = m.NextIncident
+	inc.State, inc.Since, inc.OpenedAt = Triggered, p.now, p.now
+	inc.Partition = Partition(inc.Project, inc.Environment, m.Partitions)
+	l := p.s.newIncident(inc)
+	p.s.view.Put(BucketCorr, joinKey(inc.Project, inc.Environment), incidentKey(inc.N))
+	p.changed(l)
+	return l
+}
+
+// lead starts a playbook as the incident's leading plan.
+func (p *pass) lead(l *loaded, playbook string) {
+	inc := l.inc
+	hash := p.s.meta.Playbooks[playbook]
+	plan := p.s.PlanByHash(hash)
+	if plan == nil {
+		p.line(l, "backout", "there is no playbook "+strconv.Quote(playbook)+"; a person must decide. Load one with `backout config apply`")
+		p.page(l, "No playbook "+playbook+" for this incident: please look.")
+		return
+	}
+	if plan.NeedsSuspect {
+		inc.Suspect = p.suspect(l)
+		if inc.Suspect == nil && playbook != "respond" {
+			p.line(l, "backout", "no deployment is to blame: playbook respond instead of "+playbook)
+			p.lead(l, "respond")
+			return
+		}
+	}
+	inc.Runs = append(inc.Runs, Run{Round: len(inc.Runs) + 1, Playbook: playbook, Plan: hash})
+	if inc.Suspect != nil && plan.NeedsSuspect {
+		p.line(l, "backout", "suspect: deployment "+inc.Suspect.DeploymentID+", score "+score(inc.Suspect.Score)+", because "+join(inc.Suspect.Reasons))
+	}
+	p.line(l, "backout", "playbook "+playbook+" leads")
+	p.advance(l)
+}
+
+// leadWith changes the plan of an open incident when a later signal finds a
+// deployment to blame and nothing has been done outside yet.
+func (p *pass) leadWith(l *loaded, rule *Rule, ev *Event) {
+	inc := l.inc
+	cur := inc.Run().Playbook
+	if rule.Playbook == "" || cur == rule.Playbook || inc.Stopped != "" || inc.Effects > 0 {
+		return
+	}
+	if cur != "" && cur != "respond" {
+		return
+	}
+	p.line(l, ev.Origin, "rule "+rule.ID+": "+rule.Why)
+	p.cancelSteps(l, "playbook "+rule.Playbook+" leads now")
+	p.lead(l, rule.Playbook)
+}
+
+// reopen takes a resolved incident up again under its number.
+func (p *pass) reopen(l *loaded, why string) {
+	p.clearIncidentTimer(l)
+	p.move(l, "reopen", why)
+	l.inc.Stopped, l.inc.Effects = "", 0
+	p.cancelSteps(l, "reopened")
+	p.page(l, "Reopened: "+why)
+}
+
+// move asks the incident table and notes the change. An event the table does
+// not have from this state changes nothing.
+func (p *pass) move(l *loaded, event, why string) bool {
+	next, ok := p.incidents.Next(string(l.inc.State), event)
+	if !ok || next == string(l.inc.State) {
+		return false
+	}
+	l.inc.State, l.inc.Since = IncidentState(next), p.now
+	p.line(l, "backout", "incident is "+next+": "+why)
+	p.changed(l)
+	switch l.inc.State {
+	case Resolved:
+		p.release(l)
+		p.setIncidentTimer(l, p.now+p.timing("close_after", dayMS))
+	case Closed:
+		p.closed(l)
+	case Triggered, Mitigating, Monitoring:
+	}
+	return true
+}
+
+// closed ends everything that still waits in the incident.
+func (p *pass) closed(l *loaded) {
+	p.clearIncidentTimer(l)
+	p.release(l)
+	p.cancelSteps(l, "the incident is closed")
+	key := joinKey(l.inc.Project, l.inc.Environment)
+	if b := p.s.view.Get(BucketCorr, key); len(b) == 8 && binary.BigEndian.Uint64(b) == l.inc.N {
+		p.s.view.Delete(BucketCorr, key)
+	}
+}
+
+// release gives the environment lock back.
+func (p *pass) release(l *loaded) {
+	env := p.s.Env(l.inc.Project, l.inc.Environment)
+	if env.Lock == l.inc.N {
+		env.Lock = 0
+		p.s.saveEnv(l.inc.Project, l.inc.Environment, env)
+	}
+}
+
+// cancelSteps calls off every step that has not ended and is not under way.
+func (p *pass) cancelSteps(l *loaded, why string) {
+	for _, st := range append([]*Step(nil), l.steps...) {
+		switch st.State {
+		case StepBlocked, StepAwaiting, StepReady, StepWaiting:
+			p.to(l, st, "cancel", why)
+		case StepRunning, StepAccepted, StepUnknown, StepDone, StepFailed, StepSkipped, StepCancelled:
+		}
+	}
+}
+
+func (p *pass) setIncidentTimer(l *loaded, due int64) {
+	p.clearIncidentTimer(l)
+	l.inc.Timer = due
+	p.s.view.Put(BucketTimer, timerKey(due, l.inc.Partition, l.inc.N, incidentTimer), []byte{1})
+	p.changed(l)
+}
+
+func (p *pass) clearIncidentTimer(l *loaded) {
+	if l.inc.Timer == 0 {
+		return
+	}
+	p.s.view.Delete(BucketTimer, timerKey(l.inc.Timer, l.inc.Partition, l.inc.N, incidentTimer))
+	l.inc.Timer = 0
+	p.changed(l)
+}
+
+// incidentTimerFired closes a resolved incident, or lets one subside whose
+// signals are gone and for which nothing was done outside.
+func (p *pass) incidentTimerFired(l *loaded) {
+	l.inc.Timer = 0
+	p.changed(l)
+	switch {
+	case l.inc.State == Resolved:
+		p.move(l, "close", "resolved for "+span(p.now-l.inc.Since))
+	case l.inc.State.Open() && l.inc.Firing == 0 && l.inc.Effects == 0:
+		if p.move(l, "subside", "the signals are gone and nothing had been done") {
+			p.cancelSteps(l, "the signals are gone")
+		}
+	}
+}
+
+// line adds to the timeline.
+func (p *pass) line(l *loaded, actor, text string) {
+	inc := l.inc
+	if inc.Lines < maxLines {
+		p.s.save(BucketHistory, historyKey(inc.N, inc.Lines), &Line{At: p.now, Actor: actor, Text: clip(text, 600), Seq: p.seq})
+	}
+	inc.Lines++
+	p.changed(l)
+}
+
+// changed marks the incident for the next flush and for those who watch.
+func (p *pass) changed(l *loaded) {
+	l.dirty = true
+	if !p.seen[l.inc.N] {
+		p.seen[l.inc.N] = true
+		p.out.Changed = append(p.out.Changed, l.inc.N)
+	}
+}
+
+// timing is a waiting time of the configuration, in milliseconds.
+func (p *pass) timing(name string, otherwise int64) int64 {
+	if v, ok := p.s.Config().Policies.Timings[name]; ok {
+		return v
+	}
+	return otherwise
+}
+
+// Timeline reads up to limit lines of an incident from line from on.
+func (s *State) Timeline(n uint64, from uint32, limit int) []Line {
+	var out []Line
+	s.view.Scan(BucketHistory, incidentKey(n), historyKey(n, from), func(_, v []byte) bool {
+		var line Line
+		if decode(v, &line) {
+			out = append(out, line)
+		}
+		return len(out) < limit
+	})
+	return out
+}
+
+// clip shortens text to at most n bytes, never inside a character.
+func clip(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	n -= len("…")
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + "…"
+}
+
+func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05") + " UTC" }
+
+// span writes milliseconds for people.
+func span(ms int64) string {
+	return (time.Duration(ms) * time.Millisecond).Round(time.Millisecond * 100).String()
+}
+
+// score writes 930 as 0.93.
+func score(v int) string {
+	switch {
+	case v >= 1000:
+		return "1.00"
+	case v < 0:
+		return "0.00"
+	}
+	s := strconv.Itoa(v / 10)
+	if len(s) < 2 {
+		s = "0" + s
+	}
+	return "0." + s
+}

@@ -1,0 +1,152 @@
+package orchestrator
+
+import "strconv"
+
+// How fresh an observation must be when an intent is decided, and how long a
+// refused step waits before it tries again. Milliseconds.
+const (
+	observationAge = 5_000
+	blindWait      = 1_000
+	heldWait       = 15_000
+	retryFor       = 10 * 60_000
+	hourMS         = 60 * 60_000
+)
+
+// refusal says why an intent is not accepted and what becomes of the step.
+type refusal struct {
+	reason string
+	// then is what happens next: wait (tries again after ms), ask, fail,
+	// adopt (it is already so), or drop (nothing).
+	then string
+	ms   int64
+}
+
+// limits is the one place where everything that bounds an effect is decided.
+// nil means that the attempt may be made.
+func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
+	inc := l.inc
+	if !node.Spec.Effect {
+		return nil
+	}
+	if who, what, ok := p.paused(inc.Project); ok {
+		return &refusal{reason: "paused by " + who + what, then: "wait", ms: heldWait}
+	}
+	if p.mode(inc) == Shadow {
+		return &refusal{reason: "the mode is shadow now", then: "fail"}
+	}
+	env := p.s.Env(inc.Project, inc.Environment)
+	if h := env.Hold; h != nil && node.Spec.Forward && h.N != inc.N {
+		return &refusal{reason: "held by " + h.By + ": " + h.Reason, then: "wait", ms: heldWait}
+	}
+	if node.Spec.Serving && env.Lock != 0 && env.Lock != inc.N {
+		return &refusal{reason: IncidentName(env.Lock) + " is changing " + inc.Project + "/" + inc.Environment, then: "wait", ms: heldWait}
+	}
+	if r := p.agreed(l, st, node); r != nil {
+		return r
+	}
+	if st.FirstTry > 0 && p.now-st.FirstTry > p.wait(l, node.Retry.For, retryFor) {
+		return &refusal{reason: "it has been tried for " + span(p.now-st.FirstTry) + "; a person decides now", then: "fail"}
+	}
+	if node.Spec.Serving {
+		return p.situation(st, env)
+	}
+	return nil
+}
+
+// agreed checks that whoever must agree still does.
+func (p *pass) agreed(l *loaded, st *Step, node *Node) *refusal {
+	ap := st.Approval
+	if ap == nil {
+		if node.Approve != nil || p.mode(l.inc) != Live {
+			return &refusal{reason: "nobody has approved it", then: "ask"}
+		}
+		return nil
+	}
+	if ap.Auto {
+		if why := p.mustAsk(l, node); why != "" {
+			return &refusal{reason: why, then: "ask"}
+		}
+	}
+	valid := p.s.Config().Policies.Limits.WithDefaults().ApprovalValid
+	if st.Chunk == 0 && st.Tries == 0 && p.now-ap.GivenAt > valid {
+		return &refusal{reason: "the approval is older than " + span(valid), then: "ask"}
+	}
+	return nil
+}
+
+// mustAsk says why the machine may not act alone; "" if it may. These limits
+// bind the machine, never a person with the role.
+func (p *pass) mustAsk(l *loaded, node *Node) string {
+	inc := l.inc
+	lim := p.s.Config().Policies.Limits.WithDefaults()
+	env := p.s.Env(inc.Project, inc.Environment)
+	if mode := p.mode(inc); mode != Live {
+		return "the mode is " + string(mode) + ": every effect needs a person"
+	}
+	if !node.Spec.Serving {
+		return ""
+	}
+	switch {
+	case inc.Firing == 0:
+		return "no signal fires any more"
+	case !inc.Timed:
+		return "the signal carries no time of its own"
+	case p.now-inc.SignalAt > lim.SignalAge:
+		return "the newest signal is " + span(p.now-inc.SignalAt) + " old, more than " + span(lim.SignalAge)
+	case inc.Suspect != nil && inc.StartedAt-inc.Suspect.PromotedAt > lim.AutoWindow:
+		return "it began more than " + span(lim.AutoWindow) + " after the promotion"
+	case env.RolledBack:
+		return "what serves is itself the result of a rollback"
+	case env.Tripped > 0:
+		return "the breaker is open since " + clock(env.Tripped) + "; `unpause` re-arms it"
+	case len(recent(env.Autos, p.now)) >= lim.AutoPerHour:
+		return strconv.Itoa(lim.AutoPerHour) + " automatic actions in an hour are the limit"
+	case env.BlindSince > 0:
+		return "the provider cannot be read since " + clock(env.BlindSince)
+	}
+	return ""
+}
+
+func recent(times []int64, now int64) []int64 {
+	var out []int64
+	for _, t := range times {
+		if now-t < hourMS {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (p *pass) paused(project string) (who, what string, ok bool) {
+	for _, key := range []string{"", project} {
+		if ps, found := p.s.meta.Paused[key]; found {
+			return ps.By, suffix(ps.Reason), true
+		}
+	}
+	return "", "", false
+}
+
+// situation compares what serves with what the step expects: an old look is no
+// look, and a change made by somebody else is adopted, never countered.
+func (p *pass) situation(st *Step, env *EnvState) *refusal {
+	if env.Serving == nil || p.now-env.Serving.At > observationAge {
+		return &refusal{reason: "blind: what serves was not seen in the last " + span(observationAge), then: "wait", ms: blindWait}
+	}
+	var in struct {
+		Expect string `json:"expect_serving"`
+		Target string `json:"target"`
+	}
+	if !decode(st.Inputs, &in) || in.Expect == "" {
+		return &refusal{reason: "the step does not say which deployment it expects to serve, so nobody can tell whether it is still right", then: "fail"}
+	}
+	now := env.Serving.Serving.Deployment
+	switch now {
+	case in.Expect:
+		return nil
+	case in.Target:
+		if in.Target != "" {
+			return &refusal{reason: in.Target + " serves already; somebody else did it", then: "adopt"}
+		}
+	}
+	return &refusal{reason: "what serves has changed: " + now + " instead of " + in.Expect + "; nothing is countered", then: "fail"}
+}

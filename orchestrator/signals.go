@@ -1,0 +1,290 @@
+package orchestrator
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// Windows of the signal rules, in milliseconds.
+const (
+	webhookWindow = 5 * 60_000
+	futureSkew    = 5 * 60_000
+	reopenWindow  = 2 * 60 * 60_000
+	maxSignals    = 2000
+)
+
+// alertState is what is known of one alert or webhook failure by its natural
+// key: source, fingerprint, start.
+type alertState struct {
+	N      uint64 `json:"n,omitempty"`
+	Firing bool   `json:"firing"`
+}
+
+// signalFires takes in something that is wrong: it joins the incident that is
+// open there, opens one when a rule says so, or is only counted.
+func (p *pass) signalFires(ev *Event) (uint64, string) {
+	p.normalise(ev)
+	key := alertKey(ev)
+	var known alertState
+	if p.s.load(BucketAlert, key, &known) && known.Firing {
+		if known.N > 0 {
+			p.countAgain(known.N, ev)
+			return known.N, "a repeat of a signal that " + IncidentName(known.N) + " already has"
+		}
+	}
+	n, why := p.decideSignal(ev)
+	p.s.save(BucketAlert, key, &alertState{N: n, Firing: true})
+	return n, why
+}
+
+// normalise fills what the sender left out. A time in the future is worth as
+// much as none.
+func (p *pass) normalise(ev *Event) {
+	if ev.Fingerprint == "" {
+		ev.Fingerprint = ev.Name
+		if ev.Type == WebhookFailed || ev.Type == WebhookRecovered {
+			ev.Fingerprint = "webhook/" + ev.Provider + "/" + ev.Endpoint
+		}
+	}
+	if ev.Name == "" {
+		ev.Name = ev.Fingerprint
+	}
+	if ev.Severity == "" {
+		ev.Severity = "warning"
+		if ev.Type == WebhookFailed {
+			ev.Severity = "critical"
+		}
+	}
+	if ev.StartsAt == 0 {
+		ev.StartsAt = ev.Time
+	}
+	if ev.StartsAt > p.now+futureSkew || ev.StartsAt < 0 {
+		ev.StartsAt = 0
+	}
+}
+
+func alertKey(ev *Event) []byte {
+	return binary.BigEndian.AppendUint64(alertPrefix(ev), uint64(naturalStart(ev)))
+}
+
+// naturalStart is the start that tells two firings of one alert apart. Webhook
+// failures have none: they go on until they recover.
+func naturalStart(ev *Event) int64 {
+	if ev.Type == WebhookFailed || ev.Type == WebhookRecovered {
+		return 0
+	}
+	return ev.StartsAt
+}
+
+func alertPrefix(ev *Event) []byte {
+	return append(joinKey(ev.Project, ev.Environment, ev.Source, ev.Fingerprint), 0)
+}
+
+// decideSignal asks the rules.
+func (p *pass) decideSignal(ev *Event) (uint64, string) {
+	env := p.s.Env(ev.Project, ev.Environment)
+	distinct := p.distinctWebhooks(ev, env)
+	open := p.openIncident(ev.Project, ev.Environment)
+	rule, why := p.matchRule(ev, env, distinct, open)
+	switch {
+	case open != nil && open.inc.State.Open():
+		p.join(open, ev)
+		if rule != nil && rule.Do == RuleOpen {
+			p.leadWith(open, rule, ev)
+		}
+		return open.inc.N, fmt.Sprintf("joined %s, which is open for %s/%s", IncidentName(open.inc.N), ev.Project, ev.Environment)
+	case rule == nil:
+		return 0, "no rule matched" + why
+	case rule.Do != RuleOpen:
+		return 0, "rule " + rule.ID + ": " + rule.Why
+	case open != nil && open.inc.State == Resolved && p.now-open.inc.Since < reopenWindow:
+		p.reopen(open, ev.Name+" fires again")
+		p.join(open, ev)
+		p.leadWith(open, rule, ev)
+		return open.inc.N, "reopened " + IncidentName(open.inc.N) + ": it came back within two hours"
+	}
+	l := p.open(ev, rule)
+	return l.inc.N, "opened " + IncidentName(l.inc.N) + " by rule " + rule.ID + ": " + rule.Why
+}
+
+// distinctWebhooks counts the different failures of the last five minutes: a
+// sender's retries of one event are one failure.
+func (p *pass) distinctWebhooks(ev *Event, env *EnvState) int {
+	if ev.Type != WebhookFailed {
+		return len(env.Webhooks)
+	}
+	ids := ev.EventIDs
+	if len(ids) == 0 {
+		ids = []string{ev.ID}
+	}
+	env.Webhooks = slices.DeleteFunc(env.Webhooks, func(w WebhookAt) bool { return p.now-w.At > webhookWindow })
+	for _, id := range ids {
+		id = ev.Provider + "/" + id
+		if len(env.Webhooks) < 64 && !slices.ContainsFunc(env.Webhooks, func(w WebhookAt) bool { return w.ID == id }) {
+			env.Webhooks = append(env.Webhooks, WebhookAt{ID: id, At: p.now})
+		}
+	}
+	p.s.saveEnv(ev.Project, ev.Environment, env)
+	return len(env.Webhooks)
+}
+
+// openIncident is the incident that has this environment, closed ones excepted.
+func (p *pass) openIncident(project, env string) *loaded {
+	b := p.s.view.Get(BucketCorr, joinKey(project, env))
+	if len(b) != 8 {
+		return nil
+	}
+	return p.s.incident(binary.BigEndian.Uint64(b))
+}
+
+// join adds a signal to an incident.
+func (p *pass) join(l *loaded, ev *Event) {
+	inc := l.inc
+	key := signalKey(inc.N, ev.Source+"\x00"+ev.Fingerprint)
+	var sig Signal
+	found := p.s.load(BucketSignal, key, &sig)
+	if !found && inc.Distinct >= maxSignals {
+		return
+	}
+	if !found {
+		sig = Signal{Fingerprint: ev.Fingerprint, Name: ev.Name, Source: ev.Source, First: p.now}
+		inc.Distinct++
+		p.line(l, ev.Origin, "signal: "+describe(ev))
+	}
+	if !sig.Firing {
+		inc.Firing++
+	}
+	sig.Firing, sig.Last, sig.StartsAt = true, p.now, ev.StartsAt
+	sig.Severity, sig.Summary, sig.Component = ev.Severity, ev.Summary, ev.Component
+	sig.Release = ev.Release
+	sig.Count++
+	p.s.save(BucketSignal, key, &sig)
+	p.weigh(l, ev)
+	p.changed(l)
+	if inc.State == Monitoring {
+		p.move(l, "regressed", "it came back: "+describe(ev))
+		p.page(l, "It came back: "+describe(ev))
+	}
+}
+
+// weigh lets a new signal raise the severity, set the clock of automatic
+// actions and name the component.
+func (p *pass) weigh(l *loaded, ev *Event) {
+	inc := l.inc
+	inc.Timed = ev.StartsAt > 0
+	inc.SignalAt = max(inc.SignalAt, ev.StartsAt)
+	if ev.StartsAt > 0 && ev.StartsAt < inc.StartedAt {
+		inc.StartedAt = ev.StartsAt
+	}
+	if severityRank(ev.Severity) > severityRank(inc.Severity) {
+		inc.Severity = ev.Severity
+	}
+	if inc.Component == "" {
+		inc.Component = ev.Component
+	}
+	if inc.Timer != 0 && inc.State.Open() {
+		p.clearIncidentTimer(l)
+	}
+}
+
+// countAgain counts a repeat of a signal the incident has.
+func (p *pass) countAgain(n uint64, ev *Event) {
+	key := signalKey(n, ev.Source+"\x00"+ev.Fingerprint)
+	var sig Signal
+	if p.s.load(BucketSignal, key, &sig) {
+		sig.Count++
+		sig.Last = p.now
+		p.s.save(BucketSignal, key, &sig)
+	}
+}
+
+// signalEnds takes in that something is well again. A sender that names no
+// start ends every firing of that fingerprint.
+func (p *pass) signalEnds(ev *Event) (uint64, string) {
+	p.normalise(ev)
+	keys, states := p.firing(ev)
+	if len(keys) == 0 {
+		return 0, "it resolves an alert that is not known to fire"
+	}
+	var n uint64
+	for i, k := range keys {
+		p.s.save(BucketAlert, k, &alertState{N: states[i].N})
+		n = max(n, states[i].N)
+	}
+	if n == 0 {
+		return 0, "it resolves an alert that no incident has"
+	}
+	p.signalGone(n, ev)
+	return n, "a signal of " + IncidentName(n) + " is gone"
+}
+
+func (p *pass) firing(ev *Event) (keys [][]byte, states []alertState) {
+	exact := alertKey(ev)
+	var st alertState
+	if p.s.load(BucketAlert, exact, &st) {
+		if st.Firing {
+			return [][]byte{exact}, []alertState{st}
+		}
+		return nil, nil
+	}
+	prefix := alertPrefix(ev)
+	var all [][]byte
+	p.s.view.Scan(BucketAlert, prefix, nil, func(k, _ []byte) bool {
+		all = append(all, append([]byte(nil), k...))
+		return len(all) < 64
+	})
+	for _, k := range all {
+		var st alertState
+		if p.s.load(BucketAlert, k, &st) && st.Firing {
+			keys, states = append(keys, k), append(states, st)
+		}
+	}
+	return keys, states
+}
+
+func (p *pass) signalGone(n uint64, ev *Event) {
+	l := p.s.incident(n)
+	if l == nil {
+		return
+	}
+	key := signalKey(n, ev.Source+"\x00"+ev.Fingerprint)
+	var sig Signal
+	if !p.s.load(BucketSignal, key, &sig) || !sig.Firing {
+		return
+	}
+	sig.Firing, sig.Last = false, p.now
+	p.s.save(BucketSignal, key, &sig)
+	l.inc.Firing = max(0, l.inc.Firing-1)
+	p.line(l, ev.Origin, "gone: "+describe(ev))
+	p.changed(l)
+	if l.inc.Firing == 0 && l.inc.Effects == 0 && l.inc.State.Open() {
+		p.setIncidentTimer(l, p.now+p.timing("subside_after", 10*60_000))
+	}
+}
+
+func severityRank(s string) int {
+	switch s {
+	case "critical":
+		return 3
+	case "error", "major":
+		return 2
+	case "warning":
+		return 1
+	}
+	return 0
+}
+
+func describe(ev *Event) string {
+	text := ev.Name
+	if ev.Summary != "" {
+		text += " (" + ev.Summary + ")"
+	}
+	if ev.Error != "" {
+		text += " (" + ev.Error + ")"
+	}
+	if ev.Component != "" {
+		text += " on " + ev.Component
+	}
+	return clip(text, 300)
+}

@@ -1,0 +1,247 @@
+package orchestrator_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+func TestFold_liveRollbackAfterVeto(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Live)
+	b.promoted("dpl_bad")
+	b.after(minute)
+	b.alert("5xx")
+	b.preview("rollback")
+	if st := b.step("rollback"); !st.Approval.Auto {
+		t.Fatalf("policy should act alone:\n%s", b.story())
+	}
+	b.wait(minute + 1)
+	b.wantStep("rollback", orchestrator.StepReady)
+	d := b.intend("rollback", "dpl_bad")
+	if !d.Accepted || !strings.Contains(string(d.Call.Inputs), "dpl_old") {
+		t.Fatalf("decision %+v", d)
+	}
+	b.result(d, orchestrator.ResultDone)
+	b.wantStep("rollback", orchestrator.StepDone)
+	if got := b.incident().State; got != orchestrator.Mitigating {
+		t.Fatalf("incident is %s", got)
+	}
+}
+
+func TestFold_adviseAsksAndFirstClickWins(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.preview("rollback")
+	if r := b.say("cat", "approve", "INC-1"); r.OK {
+		t.Fatalf("support may not approve: %+v", r)
+	}
+	if r := b.say("mallory", "approve", "INC-1"); r.OK || !strings.Contains(r.Text, "do not know") {
+		t.Fatalf("unknown people are refused: %+v", r)
+	}
+	if r := b.say("ann", "approve", "INC-1", "rollback", "preview=other"); r.OK {
+		t.Fatalf("an approval of another preview: %+v", r)
+	}
+	if r := b.say("ann", "approve"); !r.OK {
+		t.Fatalf("ann approves: %+v", r)
+	}
+	if r := b.say("bob", "approve", "INC-1", "rollback"); r.OK || !strings.Contains(r.Text, "ann") {
+		t.Fatalf("the second click is told who was first: %+v", r)
+	}
+	b.wantStep("rollback", orchestrator.StepReady)
+	if !strings.Contains(b.story(), "refused `approve") {
+		t.Fatalf("refusals stand in the timeline:\n%s", b.story())
+	}
+}
+
+func TestFold_quorumExcludesRequester(t *testing.T) {
+	node := rollbackNode()
+	node.Action, node.Spec.Name = "two.people", "two.people"
+	b := newBook(t, onePlan(node), orchestrator.Live)
+	b.promoted("dpl_bad")
+	if r := b.say("ann", "rollback", "#shop", ":bad"); !r.OK {
+		t.Fatal(r.Text)
+	}
+	b.preview("rollback")
+	if r := b.say("ann", "approve", "INC-1"); r.OK {
+		t.Fatalf("the requester is excluded: %+v", r)
+	}
+	b.say("bob", "approve", "INC-1")
+	if r := b.say("bob", "approve", "INC-1", "rollback"); r.OK {
+		t.Fatalf("bob counts once: %+v", r)
+	}
+	b.wantStep("rollback", orchestrator.StepAwaiting)
+}
+
+func TestFold_refusesIntents(t *testing.T) {
+	ready := func(t *testing.T) *book {
+		b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+		b.promoted("dpl_bad")
+		b.alert("5xx")
+		b.preview("rollback")
+		b.say("ann", "approve", "INC-1")
+		return b
+	}
+	t.Run("blind", func(t *testing.T) {
+		b := ready(t)
+		st := b.step("rollback")
+		f := b.act(orchestrator.Record{Intent: &orchestrator.Intent{StepRef: st.StepRef, Attempt: "a", Try: 1}})
+		if f.Decisions[0].Accepted || !strings.HasPrefix(f.Decisions[0].Reason, "blind") {
+			t.Fatalf("%+v", f.Decisions[0])
+		}
+		b.wait(2000)
+		b.wantStep("rollback", orchestrator.StepReady)
+	})
+	t.Run("something else serves", func(t *testing.T) {
+		b := ready(t)
+		if d := b.intend("rollback", "dpl_newer"); d.Accepted {
+			t.Fatal("accepted")
+		}
+		b.wantStep("rollback", orchestrator.StepFailed)
+	})
+	t.Run("somebody did it", func(t *testing.T) {
+		b := ready(t)
+		if d := b.intend("rollback", "dpl_old"); d.Accepted {
+			t.Fatal("accepted")
+		}
+		b.wantStep("rollback", orchestrator.StepDone)
+	})
+	t.Run("paused", func(t *testing.T) {
+		b := ready(t)
+		b.say("bob", "pause")
+		if d := b.intend("rollback", "dpl_bad"); d.Accepted || !strings.Contains(d.Reason, "paused by bob") {
+			t.Fatalf("%+v", d)
+		}
+		b.say("bob", "unpause")
+		b.wait(16_000)
+		b.wantStep("rollback", orchestrator.StepReady)
+	})
+	t.Run("stopped", func(t *testing.T) {
+		b := ready(t)
+		b.say("bob", "stop", "INC-1")
+		b.wantStep("rollback", orchestrator.StepCancelled)
+	})
+	t.Run("old epoch", func(t *testing.T) {
+		b := ready(t)
+		old := b.epoch()
+		b.claim("boot2")
+		st := b.step("rollback")
+		f := b.add(orchestrator.SubjectAct(0), old, b.serves("dpl_bad"), orchestrator.Record{Intent: &orchestrator.Intent{StepRef: st.StepRef, Attempt: "a", Try: 1}})
+		if f.Decisions[0].Accepted {
+			t.Fatal("accepted under an old claim")
+		}
+	})
+	t.Run("approval too old", func(t *testing.T) {
+		b := ready(t)
+		b.after(16 * minute)
+		if d := b.intend("rollback", "dpl_bad"); d.Accepted {
+			t.Fatal("accepted")
+		}
+		b.wantStep("rollback", orchestrator.StepAwaiting)
+	})
+}
+
+func TestFold_unknownIsVerifiedAndNeverRepeatedBlindly(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.preview("rollback")
+	b.say("ann", "approve", "INC-1")
+	d := b.intend("rollback", "dpl_bad")
+	b.claim("boot2")
+	st := b.wantStep("rollback", orchestrator.StepUnknown)
+	b.wait(29_000)
+	if st.Work != "" {
+		t.Fatal("looked before the old attempt could no longer act")
+	}
+	b.wait(2_000)
+	if st.Work != orchestrator.WorkVerify {
+		t.Fatalf("work is %q, waits for %s", st.Work, st.Waiting)
+	}
+	b.act(orchestrator.Record{Verified: &orchestrator.Verified{StepRef: st.StepRef, Attempt: d.Intent.Attempt, Kind: orchestrator.OutcomeNotDone}})
+	b.wantStep("rollback", orchestrator.StepReady)
+	d2 := b.intend("rollback", "dpl_bad")
+	if !d2.Accepted || d2.Call.Key != d.Call.Key {
+		t.Fatalf("second attempt keeps the step key: %+v", d2)
+	}
+	b.result(d2, orchestrator.ResultAccepted)
+	b.wantStep("rollback", orchestrator.StepAccepted)
+	b.wait(600)
+	b.act(orchestrator.Record{Verified: &orchestrator.Verified{StepRef: st.StepRef, Attempt: d2.Intent.Attempt, Kind: orchestrator.OutcomeDone}})
+	b.wantStep("rollback", orchestrator.StepDone)
+}
+
+func TestFold_onceGoesToAPerson(t *testing.T) {
+	node := orchestrator.Node{ID: "sql", Kind: orchestrator.NodeAction, Action: "sql.run", Spec: orchestrator.Spec{Name: "sql.run", Effect: true, Safety: orchestrator.Once, CallTimeout: 1000}}
+	b := newBook(t, onePlan(node), orchestrator.Live)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	d := b.intend("sql", "dpl_bad")
+	b.result(d, orchestrator.ResultInDoubt)
+	b.wantStep("sql", orchestrator.StepUnknown)
+	b.wait(60 * minute)
+	b.wantStep("sql", orchestrator.StepUnknown)
+	if r := b.say("bob", "confirm-done", "INC-1", "sql"); !r.OK {
+		t.Fatal(r.Text)
+	}
+	b.wantStep("sql", orchestrator.StepDone)
+}
+
+func TestFold_gateOnSignalsAndResolve(t *testing.T) {
+	gate := orchestrator.Node{ID: "cured", Kind: orchestrator.NodeGate, Then: "resolved", Gate: &orchestrator.Gate{Signals: true, Pass: "quiet", Every: "10s", Consecutive: "3", Within: "5m"}}
+	b := newBook(t, onePlan(gate), orchestrator.Live)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	started := b.now
+	b.wait(25_000)
+	b.resolved("5xx", started)
+	b.wait(20_000)
+	b.wantStep("cured", orchestrator.StepWaiting)
+	b.wait(20_000)
+	b.wantStep("cured", orchestrator.StepDone)
+	if b.incident().State != orchestrator.Resolved {
+		t.Fatalf("incident is %s", b.incident().State)
+	}
+	b.wait(25 * 60 * minute)
+	if b.incident().State != orchestrator.Closed {
+		t.Fatalf("incident is %s", b.incident().State)
+	}
+}
+
+func TestFold_dedupesAndJoins(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	ev := orchestrator.Event{Type: orchestrator.AlertFiring, ID: "same", Source: "x", Project: "shop", Name: "a", Severity: "critical", StartsAt: b.now}
+	b.event(ev)
+	b.event(ev)
+	ev.ID, ev.Origin = "same", "http/other"
+	ev.Name = "b"
+	b.event(ev)
+	if n := b.state.Meta().NextIncident; n != 1 {
+		t.Fatalf("%d incidents", n)
+	}
+	if got := b.incident().Distinct; got != 2 {
+		t.Fatalf("%d signals", got)
+	}
+}
+
+func TestFold_unroutedGoesToQuarantine(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.event(orchestrator.Event{Type: orchestrator.AlertFiring, Name: "a", Labels: map[string]string{"service": "nobody"}})
+	b.add(orchestrator.SubjectEvents, 0)
+	b.seq++
+	if _, err := b.fold.Apply(b.state, orchestrator.Entry{Seq: b.seq, Subject: orchestrator.SubjectEvents, Data: []byte("{broken")}); err != nil {
+		t.Fatalf("a broken entry stops nothing: %v", err)
+	}
+	if got := b.state.Meta().Quarantined; got != 2 {
+		t.Fatalf("%d in quarantine", got)
+	}
+}
+
+func TestFold_gapStops(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	if _, err := b.fold.Apply(b.state, orchestrator.Entry{Seq: b.seq + 2}); err == nil {
+		t.Fatal("a hole in the log was not noticed")
+	}
+}

@@ -1,0 +1,50 @@
+package orchestrator
+
+// foldTimer acts on a due timer. One that was cleared meanwhile is ignored, so
+// a timer announced twice fires once.
+func (p *pass) foldTimer(t *TimerFired) {
+	l := p.s.incident(t.N)
+	if l == nil || !p.fenced || t.Due > p.now {
+		return
+	}
+	key := timerKey(t.Due, l.inc.Partition, t.N, t.Name)
+	if p.s.view.Get(BucketTimer, key) == nil {
+		return
+	}
+	p.s.view.Delete(BucketTimer, key)
+	if t.Name == incidentTimer {
+		p.incidentTimerFired(l)
+		return
+	}
+	ref, ok := parseStepTimer(t.N, t.Name)
+	if !ok {
+		return
+	}
+	st := l.step(ref)
+	if st == nil {
+		return
+	}
+	st.Timer = 0
+	l.touch(st)
+	p.stepTimerFired(l, st)
+}
+
+func (p *pass) stepTimerFired(l *loaded, st *Step) {
+	node := p.node(l, st)
+	if node == nil {
+		return
+	}
+	switch st.State {
+	case StepAwaiting:
+		p.askTimer(l, st, node)
+	case StepWaiting:
+		if node.Kind == NodeGate {
+			p.gateTimer(l, st, node)
+			return
+		}
+		p.ready(l, st, node, "")
+	case StepAccepted, StepUnknown:
+		p.work(l, st, WorkVerify, prioVerify)
+	case StepBlocked, StepReady, StepRunning, StepDone, StepFailed, StepSkipped, StepCancelled:
+	}
+}
