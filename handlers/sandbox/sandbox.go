@@ -133,7 +133,8 @@ func (s *Sandbox) stands() ([]standIn, error) {
 	}
 	s.eventKey = mail.publicKey
 	shop := newShop(vercel)
-	return []standIn{vercel, mail, shop, shop, shop}, nil
+	github := newGitHub(s.opts, s.urls.GitHub, vercel.pushAt)
+	return []standIn{vercel, mail, github, shop, shop}, nil
 }
 
 func (s *Sandbox) serve(ctx context.Context, l net.Listener, handler http.Handler) {
