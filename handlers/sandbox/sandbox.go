@@ -132,9 +132,9 @@ func (s *Sandbox) stands() ([]standIn, error) {
 		return nil, err
 	}
 	s.eventKey = mail.publicKey
-	shop := newShop(vercel)
 	github := newGitHub(s.opts, s.urls.GitHub, vercel.pushAt)
-	return []standIn{vercel, mail, github, shop, shop}, nil
+	slack := newSlack(s.opts, s.urls.Slack)
+	return []standIn{vercel, mail, github, slack, newShop(vercel)}, nil
 }
 
 func (s *Sandbox) serve(ctx context.Context, l net.Listener, handler http.Handler) {
