@@ -1,2 +1,101 @@
-// Package sandbox owns local stand-ins.
+// Package sandbox owns local stand-ins for Vercel, SendGrid, GitHub Actions,
+// Slack and a shop web site, each an HTTP server of its own, as unkind as the
+// real systems are. Demo, drills and tests run against them; their call log,
+// not Backout's state, is the judge of what really happened. The package must
+// not know Backout: it decides nothing and imports no handler.
+//
+// Start reading at Start (sandbox.go), then front.go: every call passes a front,
+// which applies faults, asks the stand-in, records the call and only then
+// answers. State is a function of the clock (agenda in vercel_world.go): what is
+// to happen later is done when somebody reads.
+//
+// Unkind defaults: an alias job takes 1 s, effects lag up to 2 s, one mutating
+// call in twenty is answered 500 after doing the work, webhooks come late and
+// sometimes twice. Sandbox.Seed repeats a night; Options.Kind switches it off.
+//
+// # Control
+//
+// Every stand-in answers, outside its call log:
+//
+//	GET    /_sandbox/calls   the calls it got, see Call        DELETE forgets them
+//	POST   /_sandbox/fault   arms a Fault for the next calls   DELETE disarms all, GET lists
+//	GET    /_sandbox/state   what its API hides
+//	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup
+//
+// and Vercel POST /_sandbox/deploy (a push was built, see deployOrder), SendGrid
+// GET and DELETE /_sandbox/mails and GET /_sandbox/event-key, Slack GET
+// /_sandbox/messages, POST /_sandbox/slash and POST /_sandbox/click (a person types or
+// presses; see slashOrder, clickOrder; the reply says what came back, see heard).
+//
+// The default world: project prj_shop (team team_aim, slug aim) with domains
+// shop.test, www.shop.test and seller.shop.test; dpl_good1 served before, dpl_good2
+// serves now. Slack knows U01 to U04. GitHub's stage.yml ends with a push to Vercel.
+//
+// # Behaviours
+//
+// Where each comes from (vpp is reference/vercel-prisma-postgres.md, int is
+// reference/integrations.md; a number is a section) and the test that shows it.
+//
+//	All
+//	any bearer token unless one is named           issue 2     TestVercel_authentication
+//	each fault kind: answer and work done or not   issue 2     TestFaults_onVercel
+//	a hang neither answers nor works               issue 2     TestFaults_hangNeverAnswersAndDoesNothing
+//	faults count down, are listed and disarmed     issue 2     TestFaults_countListAndDisarm
+//	the call log file is synced before answers     issue 2     TestCalls_fileHasEveryCallBeforeItsAnswer
+//	one mutating call in 20: 500 after the work    issue 2     TestUnkind_randomErrorsComeAfterTheWork
+//	five ports, a seed                             issue 2     TestStart_portsSeedAndConflict
+//
+//	Vercel
+//	job pending, in-progress, succeeded            vpp 1.4     TestVercel_jobRunsAsynchronously
+//	domains switch after the job says succeeded    vpp 3       TestVercel_domainsLagBehindTheJob
+//	/v1, /v9, /v10; body or none; teamId or slug   vpp 1.0-1.3 TestVercel_acceptsAllPathsBodiesAndScopes
+//	a rollback turns auto-assign off; pushes are
+//	  STAGED; a promote turns it on again          vpp 1.2     TestVercel_rollbackSwitchesAutoAssignOff
+//	an old lastAliasRequest stays visible          vpp 2       TestVercel_oldJobStaysVisible
+//	400 402 403 404 409 410 422 and their bodies   vpp 1.1-1.3 TestVercel_refusals
+//	one alias job at a time                        vpp 1.2     TestVercel_secondJobWhileOneRuns
+//	failed moves some domains, skipped none        vpp 1.4, 2  TestVercel_failedAndSkippedJobs
+//	403 missingToken, invalidToken                 vpp 1.1     TestVercel_authentication
+//	lists page by until, filter, say uid           vpp 1.5     TestVercel_listPagesAndFilters
+//	single reads; records, not the edge            vpp 1.5     TestVercel_readsShowRecordsNotTheEdge
+//	update-description, 250 characters             vpp 1.2     TestVercel_updateDescription
+//	answers fit Vercel's OpenAPI                   SPEC        TestVercel_answersFitTheSpec
+//	webhooks signed, late, retried, doubled        vpp 3       TestWebhooks_signedRetriedAndDuplicated
+//
+//	Shop
+//	health follows the serving deployment          issue 2     TestShop_healthFollowsTheServingDeployment
+//	domains and deployment URLs by host            vpp 1.5     TestShop_hostChoosesDomainOrDeployment
+//	troubles that are no deployment's fault        DESIGN 5    TestShop_someTroublesNoRollbackCures
+//	paused: 503 DEPLOYMENT_PAUSED                  vpp 1.7     TestShop_pausedProject
+//
+//	SendGrid
+//	202, X-Message-Id, substitutions, custom_args  int 1.3     TestSendGrid_acceptsAndDelivers
+//	no idempotency: a repeat mails again           int 0.3     TestSendGrid_repeatMailsAgain
+//	sandbox_mode is 200 and nothing else           int 1.3     TestSendGrid_sandboxModeDeliversNothing
+//	limits and their 400s, 413                     int 1.3     TestSendGrid_limits
+//	401; 429 without X-RateLimit headers           int 1.3     TestSendGrid_authenticationAndThrottle
+//	gzip bodies                                    int 1.2     TestSendGrid_gzip
+//	events signed over raw bytes, doubled          int 1.4     TestSendGrid_eventsAreSignedAndDuplicated
+//	answers fit SendGrid's OpenAPI                 tsg_mail_v3 TestSendGrid_answersFitTheSpec
+//
+//	GitHub (with the real go-github)
+//	200 with return_run_details; runs take time;
+//	  run-name has the op_id; / and /api/v3/       int 6       TestGitHub_dispatchAndPoll
+//	204 without; a repeat runs twice               int 6       TestGitHub_withoutDetails204AndNotIdempotent
+//	filters event, created, status, branch; pages  int 6       TestGitHub_listFilters
+//	a new run is not listed at once                int 6       TestGitHub_newRunIsNotListedAtOnce
+//	conclusions; a run can end with a push         issue 2     TestGitHub_conclusionAndDeploy
+//	401 404 422; at most 25 inputs                 int 6       TestGitHub_refusals
+//	429 is a secondary rate limit                  int 6       TestGitHub_throttleIsASecondaryLimit
+//
+//	Slack (with the real slack-go)
+//	post, update, history with metadata, pages     int 2.1     TestSlack_postUpdateAndHistory
+//	a repeated post is a second message            int 0.3     TestSlack_postIsNotIdempotent
+//	people, groups, direct and ephemeral messages  int 2.1     TestSlack_people
+//	errors are 200 with ok false                   int 2.1     TestSlack_errorsAre200WithACode
+//	1 message a second and channel, if set up      int 2.1     TestSlack_oneMessagePerSecondAndChannel
+//	slash commands signed; wrong and old ones too  int 2.1     TestSlack_slashCommandIsSigned
+//	an app has 3 s to answer                       int 2.1     TestSlack_waitsThreeSeconds
+//	buttons; response URLs, five uses              int 2.1     TestSlack_clickAndResponseURL
+//	response URLs end after 30 min                 int 2.1     TestSlack_responseURLExpires
 package sandbox

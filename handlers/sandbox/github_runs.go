@@ -2,7 +2,7 @@ package sandbox
 
 import (
 	"cmp"
-	"crypto/sha1" //nolint:gosec // Only to make a plausible commit id from a ref.
+	"crypto/sha1" // Only to make a plausible commit id from a ref.
 	"encoding/hex"
 	"encoding/json"
 	"fmt"

@@ -2,7 +2,7 @@ package sandbox
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // Vercel signs with HMAC-SHA1 (WHDOC).
+	"crypto/sha1" // Vercel signs with HMAC-SHA1 (WHDOC).
 	"encoding/hex"
 	"encoding/json"
 	"time"

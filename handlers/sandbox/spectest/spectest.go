@@ -3,6 +3,7 @@ package spectest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,14 +16,11 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
 // Checker validates calls against one OpenAPI document; safe for concurrent use.
 type Checker struct {
-	// routers has one router for each method: two templates of one path that
-	// differ in their methods and parameter names would hide each other.
-	routers map[string]routers.Router
+	document *document
 	// undeclared are query parameters real clients send although no document has them.
 	undeclared []string
 }
@@ -94,9 +92,9 @@ func (c *Checker) input(method, path, query string, body []byte) (*openapi3filte
 	if len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	router, ok := c.routers[method]
-	if !ok {
-		return nil, fmt.Errorf("%s %s is not in the document: no operation has this method", method, path)
+	router, err := c.document.router(method, r.URL.Path)
+	if err != nil {
+		return nil, err
 	}
 	route, params, err := router.FindRoute(r)
 	if err != nil {
@@ -113,50 +111,15 @@ func (c *Checker) input(method, path, query string, body []byte) (*openapi3filte
 func load(tb testing.TB, name string) *Checker {
 	tb.Helper()
 	path := find(tb, name)
-	document, err := openapi3.NewLoader().LoadFromFile(path)
+	raw, err := os.ReadFile(path)
 	if err != nil {
+		tb.Fatalf("reading the OpenAPI document: %v", err)
+	}
+	d := &document{routers: map[string]routers.Router{}}
+	if err := json.Unmarshal(raw, &d.parts); err != nil {
 		tb.Fatalf("reading the OpenAPI document %s: %v", path, err)
 	}
-	c := &Checker{routers: map[string]routers.Router{}}
-	for method, part := range byMethod(document) {
-		router, err := gorillamux.NewRouter(part)
-		if err != nil {
-			tb.Fatalf("reading the %s operations of %s: %v", method, path, err)
-		}
-		c.routers[method] = router
-	}
-	return c
-}
-
-// byMethod splits a document into one for each method, for any host.
-func byMethod(document *openapi3.T) map[string]*openapi3.T {
-	parts := map[string]*openapi3.T{}
-	for template, item := range document.Paths.Map() {
-		for method, operation := range item.Operations() {
-			loosen(operation)
-			if parts[method] == nil {
-				parts[method] = &openapi3.T{
-					OpenAPI: document.OpenAPI, Info: document.Info, Components: document.Components, Paths: openapi3.NewPaths(),
-				}
-			}
-			only := &openapi3.PathItem{Parameters: item.Parameters}
-			only.SetOperation(method, operation)
-			parts[method].Paths.Set(template, only)
-		}
-	}
-	return parts
-}
-
-// loosen reads oneOf as anyOf at the top of an answer: Vercel writes
-// oneOf [{}, list], where every list fits both.
-func loosen(operation *openapi3.Operation) {
-	for _, response := range operation.Responses.Map() {
-		for _, media := range response.Value.Content {
-			if s := media.Schema.Value; len(s.OneOf) > 0 {
-				s.AnyOf, s.OneOf = s.OneOf, nil
-			}
-		}
-	}
+	return &Checker{document: d}
 }
 
 // find looks for shared/specs beside a folder above the working directory, or
