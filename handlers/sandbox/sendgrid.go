@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -178,13 +179,9 @@ func (o *mailOrder) content(kind string) string {
 func (o *mailOrder) args(p personalization) map[string]any {
 	args := map[string]any{}
 	if all, ok := o.CustomArgs.(map[string]any); ok {
-		for k, v := range all {
-			args[k] = v
-		}
+		maps.Copy(args, all)
 	}
-	for k, v := range p.CustomArgs {
-		args[k] = v
-	}
+	maps.Copy(args, p.CustomArgs)
 	return args
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 )
@@ -66,8 +67,7 @@ type mailSettings struct {
 }
 
 func (p *personalization) recipients() []mailAddress {
-	all := make([]mailAddress, 0, len(p.To)+len(p.CC)+len(p.BCC))
-	return append(append(append(all, p.To...), p.CC...), p.BCC...)
+	return slices.Concat(p.To, p.CC, p.BCC)
 }
 
 // mailFault is a reason for 400, in SendGrid's words where they are documented.

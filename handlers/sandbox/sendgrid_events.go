@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -65,9 +66,7 @@ func (s *sendGrid) post(url, kind string, mails []Mail) error {
 // event has the custom_args as keys of its own; a reserved name loses.
 func (s *sendGrid) event(kind string, m Mail) object {
 	event := object{}
-	for k, v := range m.CustomArgs {
-		event[k] = v
-	}
+	maps.Copy(event, m.CustomArgs)
 	event["email"], event["timestamp"], event["event"] = m.To, m.At.Unix(), kind
 	event["sg_event_id"] = s.dice.id(11)
 	event["sg_message_id"] = m.MessageID

@@ -54,8 +54,10 @@ func newSlack(o Options, base string) *slack {
 	return &slack{
 		opts: o, base: base, dice: newDice(o.Seed, "slack"), client: &http.Client{Timeout: slackPatience},
 		users: []slackUser{
-			{ID: "U01", Name: "oncall-a", Email: "oncall-a@aimarketplace.com"}, {ID: "U02", Name: "oncall-b", Email: "oncall-b@aimarketplace.com"},
-			{ID: "U03", Name: "support-c", Email: "support-c@aimarketplace.com"}, {ID: "U04", Name: "security-d", Email: "security-d@aimarketplace.com"},
+			{ID: "U01", Name: "oncall-a", Email: "oncall-a@aimarketplace.com"},
+			{ID: "U02", Name: "oncall-b", Email: "oncall-b@aimarketplace.com"},
+			{ID: "U03", Name: "support-c", Email: "support-c@aimarketplace.com"},
+			{ID: "U04", Name: "security-d", Email: "security-d@aimarketplace.com"},
 		},
 		groups:   map[string][]string{"S0ONCALL": {"U01", "U02"}},
 		lastPost: map[string]time.Time{}, responders: map[string]*responder{},

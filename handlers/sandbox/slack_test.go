@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -222,13 +223,8 @@ func TestSlack_slashCommandIsSigned(t *testing.T) {
 		t.Errorf("shown: %+v", m)
 	}
 	for name, change := range map[string]obj{"wrong secret": {"signing_secret": "other"}, "old": {"age_seconds": 301}, "future": {"age_seconds": -310}} {
-		bad := obj{}
-		for k, v := range order {
-			bad[k] = v
-		}
-		for k, v := range change {
-			bad[k] = v
-		}
+		bad := maps.Clone(order)
+		maps.Copy(bad, change)
 		if r := h.want(200, "POST", h.urls.Slack+"/_sandbox/slash", bad); r.at(t, "status") != float64(401) {
 			t.Errorf("%s: %s", name, r.body)
 		}

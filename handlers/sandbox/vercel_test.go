@@ -151,8 +151,13 @@ func TestVercel_oldJobStaysVisible(t *testing.T) {
 func TestVercel_refusals(t *testing.T) {
 	t.Parallel()
 	deployments := []obj{
-		{"id": "dpl_old"}, {"id": "dpl_gone", "deleted": true}, {"id": "dpl_staged", "substate": "STAGED"},
-		{"id": "dpl_preview", "target": "preview"}, {"id": "dpl_broken", "state": "ERROR"}, {"id": "dpl_prev"}, {"id": "dpl_now"},
+		{"id": "dpl_old"},
+		{"id": "dpl_gone", "deleted": true},
+		{"id": "dpl_staged", "substate": "STAGED"},
+		{"id": "dpl_preview", "target": "preview"},
+		{"id": "dpl_broken", "state": "ERROR"},
+		{"id": "dpl_prev"},
+		{"id": "dpl_now"},
 	}
 	tests := []struct {
 		name, plan, path string
