@@ -8,5 +8,6 @@
 // Start reading at config.go, which is the file's shape; load.go goes from a
 // path to a checked Config; reader.go takes the YAML tree apart and remembers
 // where everything stood; validate*.go hold the rules, each a few lines;
-// secret.go and document.go are the two ways out.
+// secret.go and document.go are the two ways out. nats-server.conf is the
+// server that docker-compose.yml runs with compose-backout.yaml.
 package configs

@@ -3,7 +3,6 @@ package configs
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 
@@ -19,7 +18,7 @@ const maxFile = 1 << 20
 // The error is a Problems with everything that is wrong, unless the file could
 // not be read at all. env is os.LookupEnv or a stand-in; it is asked by Resolve.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w; give its path with --config, or write one with `backout init`", err)
 	}
@@ -56,7 +55,7 @@ func (c *Config) readPeople(r *reader) {
 		return
 	}
 	path := c.besideFile(c.PeopleFile)
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, maxFile)
 	if err != nil {
 		r.problems = append(r.problems, c.source.problem("people_file", fmt.Sprintf("the people cannot be read: %v", err), "the path starts at this file's folder"))
 		return

@@ -37,9 +37,9 @@ func (r *reader) pairs(n ast.Node) []pair {
 		earlier, twice := first[key]
 		switch {
 		case twice:
-			r.problems = append(r.problems, p.problem(fmt.Sprintf("the key %q stands here and in line %d", key, earlier.line), "keep one of the two"))
+			r.problems = append(r.problems, p.problem(fmt.Sprintf("the key %.64q stands here and in line %d", key, earlier.line), "keep one of the two"))
 		case slices.Contains([]string{"on", "off", "yes", "no", "y", "n"}, strings.ToLower(key)):
-			r.problems = append(r.problems, p.problem(fmt.Sprintf("other YAML tools read the key %q as a boolean", key), "use another word"))
+			r.problems = append(r.problems, p.problem(fmt.Sprintf("other YAML tools read the key %.64q as a boolean", key), "use another word"))
 		default:
 			pairs = append(pairs, p)
 		}

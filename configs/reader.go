@@ -3,12 +3,9 @@ package configs
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
 )
 
 // reader takes a YAML tree apart into Go values along the yaml tags of the types.
@@ -37,11 +34,11 @@ func (r *reader) read(n ast.Node, v reflect.Value, path string) {
 	if !r.plain(n) {
 		return
 	}
-	if special, ok := v.Addr().Interface().(textValue); ok {
+	if special, ok := reflect.TypeAssert[textValue](v.Addr()); ok {
 		r.readSpecial(n, special)
 		return
 	}
-	if short, ok := v.Addr().Interface().(shortForm); ok && !isMapping(n) {
+	if short, ok := reflect.TypeAssert[shortForm](v.Addr()); ok && !isMapping(n) {
 		if text, ok := r.text(n); ok {
 			short.setShort(text)
 		}
@@ -160,7 +157,7 @@ func (r *reader) readStruct(n ast.Node, v reflect.Value, path string) {
 		field, ok := fieldFor(v, pair.key)
 		if !ok {
 			known := fieldKeys(v.Type())
-			r.problems = append(r.problems, pair.problem(fmt.Sprintf("the key %q is not known here", pair.key), nearest(pair.key, known)))
+			r.problems = append(r.problems, pair.problem(fmt.Sprintf("the key %.64q is not known here", pair.key), nearest(pair.key, known)))
 			continue
 		}
 		r.read(pair.value, field, join(path, pair.key))
@@ -209,70 +206,4 @@ func (r *reader) problemAt(n ast.Node, message, fix string) Problem {
 		problem.Line, problem.Column = pos.Line, pos.Column
 	}
 	return problem
-}
-
-// position of a block collection is that of what it begins with.
-func position(n ast.Node) *token.Position {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		if !n.IsFlowStyle && len(n.Values) > 0 {
-			return position(n.Values[0].Key)
-		}
-	case *ast.MappingValueNode:
-		return position(n.Key)
-	}
-	if n == nil || n.GetToken() == nil {
-		return nil
-	}
-	return n.GetToken().Position
-}
-
-func isMapping(n ast.Node) bool {
-	return n.Type() == ast.MappingType || n.Type() == ast.MappingValueType
-}
-
-// scalarText is the written form of a plain value.
-func scalarText(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.LiteralNode:
-		return strings.TrimRight(n.Value.Value, "\n"), true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		return n.GetToken().Value, true
-	}
-	return "", false
-}
-
-// keyField is the name of the field that takes the key of a keyed list.
-func keyField(t reflect.Type) string {
-	if t.Kind() != reflect.Struct {
-		return ""
-	}
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("from") == "key" {
-			return t.Field(i).Name
-		}
-	}
-	return ""
-}
-
-func fieldFor(v reflect.Value, key string) (reflect.Value, bool) {
-	for i := range v.NumField() {
-		if name := v.Type().Field(i).Tag.Get("yaml"); name == key && name != "" && name != "-" {
-			return v.Field(i), true
-		}
-	}
-	return reflect.Value{}, false
-}
-
-func fieldKeys(t reflect.Type) []string {
-	var keys []string
-	for i := range t.NumField() {
-		if name := t.Field(i).Tag.Get("yaml"); name != "" && name != "-" {
-			keys = append(keys, name)
-		}
-	}
-	slices.Sort(keys)
-	return keys
 }

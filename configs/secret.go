@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -122,14 +121,7 @@ func (s *source) readSecret(ref string) (value, fix string, err error) {
 }
 
 func readSecretFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("the secret's file cannot be read: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxSecret {
-		return "", fmt.Errorf("the secret's file %s is not a plain file of at most 64 KiB", path)
-	}
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, maxSecret)
 	if err != nil {
 		return "", fmt.Errorf("the secret's file cannot be read: %w", err)
 	}
@@ -155,15 +147,15 @@ func collectSecrets(v reflect.Value, path string, found map[string]*Secret) {
 	if v.Kind() != reflect.Struct || !v.CanAddr() || !v.Addr().CanInterface() {
 		return
 	}
-	if secret, ok := v.Addr().Interface().(*Secret); ok {
+	if secret, ok := reflect.TypeAssert[*Secret](v.Addr()); ok {
 		if secret.IsSet() {
 			found[path] = secret
 		}
 		return
 	}
-	for i := range v.NumField() {
-		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" && name != "-" {
-			collectSecrets(v.Field(i), join(path, name), found)
+	for field, value := range v.Fields() {
+		if key := fieldKey(field); key != "" {
+			collectSecrets(value, join(path, key), found)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package configs
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 )
 
 func (k *checker) providers() {
@@ -62,7 +62,7 @@ func (k *checker) baseURL(path, base string, private []Network) {
 	}
 }
 
-// hookAuth lists the ways each source is able to prove who it is.
+// hookAuth lists the ways each source is able to prove who it is, none last.
 func hookAuth(source string) []string {
 	switch source {
 	case "vercel":
@@ -90,7 +90,7 @@ func (k *checker) hook(source string, h *Hook) {
 	}
 	switch {
 	case h.Auth == "none" && !isLoopback(k.c.Instance.Listen):
-		k.wrong(path+".auth", "anybody could report an incident through a listener that is not on loopback", "listen on 127.0.0.1, or choose one of "+fmt.Sprint(withoutNone(hookAuth(source))))
+		k.wrong(path+".auth", "anybody could report an incident through a listener that is not on loopback", "listen on 127.0.0.1, or choose one of "+strings.TrimSuffix(strings.Join(hookAuth(source), ", "), ", none"))
 	case h.Auth == "none" && h.Secret.IsSet():
 		k.wrong(path+".secret", "auth none looks at no secret", "choose another auth, or take the secret out")
 	case h.Auth != "none":
@@ -99,8 +99,4 @@ func (k *checker) hook(source string, h *Hook) {
 	if (h.Auth == "basic") != (h.User != "") {
 		k.wrong(path, "user belongs to auth basic, and basic needs it", "write user and secret with auth: basic")
 	}
-}
-
-func withoutNone(auth []string) []string {
-	return slices.DeleteFunc(auth, func(a string) bool { return a == "none" })
 }
