@@ -415,3 +415,6 @@ func hashHex(text string) string {
 	h := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(h[:])
 }
+
+// StepKey is the key of a step that is sent outside: constant over attempts.
+func (s *State) StepKey(inc *Incident, st *Step) string { return attemptKey(s.meta.LogID, inc, st) }

@@ -38,11 +38,13 @@ const minute = int64(60_000)
 func newBook(t *testing.T, plan *orchestrator.Plan, mode orchestrator.Mode) *book {
 	t.Helper()
 	rules := plainRules{
-		"true":      func(map[string]any) any { return true },
-		"false":     func(map[string]any) any { return false },
-		"critical":  func(v map[string]any) any { return v["signal"].(map[string]any)["severity"] == "critical" },
-		"quiet":     func(v map[string]any) any { return v["failing"] == int64(0) },
-		"went back": func(v map[string]any) any { return v["steps"].(map[string]any)["rollback"].(map[string]any)["state"] == "done" },
+		"true":     func(map[string]any) any { return true },
+		"false":    func(map[string]any) any { return false },
+		"critical": func(v map[string]any) any { return v["signal"].(map[string]any)["severity"] == "critical" },
+		"quiet":    func(v map[string]any) any { return v["failing"] == int64(0) },
+		"went back": func(v map[string]any) any {
+			return v["steps"].(map[string]any)["rollback"].(map[string]any)["state"] == "done"
+		},
 		"suspect.deployment_id": func(v map[string]any) any { return v["suspect"].(map[string]any)["deployment_id"] },
 		"verdict.target.id": func(v map[string]any) any {
 			return v["verdict"].(map[string]any)["target"].(map[string]any)["id"]

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// maxDue bounds the timers fired in one go.
+const maxDue = 64
+
+// dueTimers appends the timers that are due and says when the next one is.
+func (c *Core) dueTimers(s *shard, now time.Time, w *Work) {
+	ms := now.UnixMilli()
+	fired := 0
+	c.state.Timers(func(key []byte, t orchestrator.TimerFired, p int) bool {
+		if p != s.p || s.timers[string(key)] {
+			return true
+		}
+		if t.Due > ms {
+			wake(w, time.UnixMilli(t.Due))
+			return false
+		}
+		if fired == maxDue {
+			wake(w, now)
+			return false
+		}
+		fired++
+		s.timers[string(key)] = true
+		s.act.queue(item{rec: orchestrator.Record{Timer: &t}, timer: string(key)})
+		return true
+	})
+}

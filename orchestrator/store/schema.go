@@ -1,0 +1,36 @@
+// Package store remembers: it keeps the folded state in one bbolt file and
+// knows nothing of what it means. The log is the truth; this file is a view of
+// it that can be thrown away and folded anew.
+//
+// It must not decide, call anything, or be written by anybody but the one fold
+// goroutine of its process. Start reading at store.go.
+//
+// # Schema, version 1
+//
+// Integers in keys are big-endian, so keys sort as their numbers do; values are
+// JSON unless said otherwise. ‖ joins, 0 is a zero byte.
+//
+//	meta     "meta"                          cursor, chain, time, counters, current documents
+//	         "schema"                        version of this drawing, 4 bytes
+//	doc      kind 0 hash                     configuration, rules, compiled playbooks
+//	token    sha256(token)                   person and scope of an API token
+//	own      p(2)                            epoch, instance, boot of a partition's owner
+//	inc      n(8)                            header of an incident
+//	step     n(8)‖ordinal(2)‖round(2)‖chunk(4)   a step, or one chunk of it
+//	sig      n(8)‖sha256-128(source,fingerprint) a signal of an incident, counted
+//	hist     n(8)‖line(4)                    one line of a timeline
+//	alert    project 0 env 0 source 0 fingerprint 0 startsAt(8)   which incident has it, firing or not
+//	corr     project 0 env                   the incident of an environment, n(8)
+//	seen     day(4)‖sha256-128(origin,id)    what became of an event or command; dropped after 7 days
+//	timer    due ms(8)‖p(2)‖n(8)‖name        something is due
+//	ready    p(2)‖priority(1)‖seq(8)‖step    work an executor may take: do, preview, measure, verify
+//	running  p(2)‖step                       id of the attempt that was permitted
+//	unknown  step                            an attempt nobody knows the end of
+//	dep      project 0 env 0 created ms(8)‖id    the ledger of deployments
+//	env      project 0 env                   what serves, lock, hold, breaker
+//	status   project 0 component             what the public page says
+//	bad      seq(8)‖index(2)                 quarantine
+package store
+
+// schemaVersion changes with the drawing above, together with a migration.
+const schemaVersion = 1
