@@ -25,7 +25,7 @@ func (h *harness) octo(options ...github.ClientOptionsFunc) *github.Client {
 func dispatchOf(op string, details bool) github.CreateWorkflowDispatchEventRequest {
 	r := github.CreateWorkflowDispatchEventRequest{Ref: "main", Inputs: map[string]any{"op_id": op}}
 	if details {
-		r.ReturnRunDetails = github.Ptr(true)
+		r.ReturnRunDetails = new(true)
 	}
 	return r
 }

@@ -114,7 +114,9 @@ func (s *Sandbox) Close(ctx context.Context) error {
 		s.stop()
 		var errs []error
 		for _, server := range s.servers {
-			errs = append(errs, server.Shutdown(ctx))
+			if err := server.Shutdown(ctx); err != nil {
+				errs = append(errs, err, server.Close())
+			}
 		}
 		s.serving.Wait()
 		s.courier.wait()
