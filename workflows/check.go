@@ -171,7 +171,7 @@ func (c *checker) approved(n *orchestrator.Node, s *step) {
 }
 
 func (c *checker) gate(n *orchestrator.Node, s *step) {
-	if n.OnFailure.Do == "" {
+	if _, tried := s.keys["on_failure"]; n.OnFailure.Do == "" && !tried {
 		c.fail(s.pos("gate"), "add on_failure: page, continue, stop or {ask: …}", "step %s: the gate does not say what happens when it fails", s.id)
 	}
 	if n.Gate == nil || n.Gate.Uses == "" {

@@ -13,7 +13,7 @@ import (
 
 // expression compiles x and checks every name in it.
 func (c *checker) expression(x expression, n *orchestrator.Node) {
-	checked := c.report.compile(c.language, x, "step "+x.owner)
+	checked := c.compile(c.language, x, "step "+x.owner)
 	if checked == nil {
 		return
 	}
@@ -29,7 +29,7 @@ func (c *checker) expression(x expression, n *orchestrator.Node) {
 func (r *report) compile(l *language, x expression, what string) *cel.Ast {
 	checked, err := l.compile(x.text)
 	if err != nil {
-		r.fail(pos{x.at.line, x.at.column + column(err)}, "see the variables in workflows/variables.go", "%s: %s", what, err.Error())
+		r.fail(pos{x.at.line, x.at.column + column(err)}, "correct the expression (workflows/expressions.go lists what is allowed)", "%s: %s", what, err.Error())
 		return nil
 	}
 	got := checked.OutputType().String()

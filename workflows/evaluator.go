@@ -101,13 +101,8 @@ func (e *Evaluator) compile(expr string) program {
 func limits(checked *cel.Ast) []cel.ProgramOption {
 	loops := false
 	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() {
-		case ast.ComprehensionKind:
-			loops = true
-		case ast.CallKind:
-			loops = loops || e.AsCall().FunctionName() == "matches"
-		default:
-		}
+		pattern := e.Kind() == ast.CallKind && e.AsCall().FunctionName() == "matches"
+		loops = loops || pattern || e.Kind() == ast.ComprehensionKind
 	}))
 	if !loops {
 		return nil

@@ -4,7 +4,11 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
+
+var _ orchestrator.Rules = (*Evaluator)(nil)
 
 func sampleVars() map[string]any {
 	return map[string]any{

@@ -107,9 +107,10 @@ func firstIssue(issues *cel.Issues) error {
 		return nil
 	}
 	for _, e := range issues.Errors() {
-		return &exprError{column: e.Location.Column(), message: strings.TrimSpace(e.Message)}
+		message, _, _ := strings.Cut(e.Message, " expecting {") // the list of every token helps nobody
+		return &exprError{column: max(0, e.Location.Column()), message: strings.TrimSpace(message)}
 	}
-	return &exprError{message: issues.Err().Error()}
+	return &exprError{message: strings.TrimSpace(issues.Err().Error())}
 }
 
 // refuseInexact finds what is not exact or has no plain form: doubles, unsigned
@@ -127,25 +128,24 @@ func refuseInexact(a *ast.AST) error {
 
 // inexact says what is wrong with e itself, or nothing.
 func inexact(e ast.Expr) string {
-	switch e.Kind() {
-	case ast.MapKind, ast.StructKind:
+	if e.Kind() == ast.MapKind || e.Kind() == ast.StructKind {
 		return "a map cannot be written in an expression"
-	case ast.LiteralKind:
-		switch e.AsLiteral().(type) {
-		case types.Double:
-			return "doubles are not exact and not allowed: scores and rates are integers from 0 to 1000"
-		case types.Uint, types.Bytes:
-			return "only booleans, integers and strings may be written here"
-		}
-	default:
+	}
+	if e.Kind() != ast.LiteralKind {
+		return ""
+	}
+	switch e.AsLiteral().(type) {
+	case types.Double:
+		return "doubles are not exact and not allowed: scores and rates are integers from 0 to 1000"
+	case types.Uint, types.Bytes:
+		return "only booleans, integers and strings may be written here"
 	}
 	return ""
 }
 
 // column is where in its expression err is, counted from 0.
 func column(err error) int {
-	var ee *exprError
-	if errors.As(err, &ee) {
+	if ee, ok := errors.AsType[*exprError](err); ok {
 		return ee.column
 	}
 	return 0

@@ -67,6 +67,10 @@ func (f *flat) step(s *step, in inherited, needs []int) []int {
 	case formAction, formAsk, formGate, formNone:
 	}
 	node := s.node
+	if node.Gate != nil { // its spec is filled in per plan
+		gate := *node.Gate
+		node.Gate = &gate
+	}
 	inner := in.within(s)
 	node.Path, node.Part, node.Title = inner.path, inner.part, inner.title
 	node.Needs = distinct(needs)

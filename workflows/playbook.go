@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -185,7 +186,7 @@ func (pb *playbook) refuseForeignKeys(s *step, f fieldset) {
 		"after":   {formAction, formGate, formAsk},
 	}
 	for _, key := range []string{"with", "approve", "retry", "timeout", "then", "after"} {
-		if !f.has(key) || containsForm(meant[key], s.form) {
+		if !f.has(key) || slices.Contains(meant[key], s.form) {
 			continue
 		}
 		pb.fail(s.pos(key), "move it to a step that can have it", "%s: %q has no meaning here", f.what, key)
@@ -194,13 +195,4 @@ func (pb *playbook) refuseForeignKeys(s *step, f fieldset) {
 		pb.fail(s.pos("on_failure"), "use else: inside ask", "%s: a question does not fail, it ends by its else", f.what)
 	}
 	s.node.Then = f.oneOf("then", "monitoring", "resolved")
-}
-
-func containsForm(list []form, f form) bool {
-	for _, x := range list {
-		if x == f {
-			return true
-		}
-	}
-	return false
 }

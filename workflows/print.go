@@ -1,7 +1,7 @@
 package workflows
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,7 +16,7 @@ import (
 // Print writes a plan as text for people: every step with its part number, what
 // it does, who approves, and how each wait ends.
 func Print(w io.Writer, plan *orchestrator.Plan) error {
-	p := &printer{plan: plan, out: bufio.NewWriter(w)}
+	p := &printer{plan: plan, out: &bytes.Buffer{}}
 	p.linef("%s: %s", plan.Playbook, plan.Title)
 	if plan.NeedsSuspect {
 		p.linef("starts only with a deployment to blame")
@@ -27,7 +27,7 @@ func Print(w io.Writer, plan *orchestrator.Plan) error {
 	for i := range plan.Nodes {
 		p.node(&plan.Nodes[i])
 	}
-	if err := p.out.Flush(); err != nil {
+	if _, err := w.Write(p.out.Bytes()); err != nil {
 		return fmt.Errorf("printing the plan %s: %w", plan.Playbook, err)
 	}
 	return nil
@@ -35,12 +35,13 @@ func Print(w io.Writer, plan *orchestrator.Plan) error {
 
 type printer struct {
 	plan *orchestrator.Plan
-	out  *bufio.Writer
+	out  *bytes.Buffer
 }
 
-// linef writes one line; the first error comes back from Flush.
+// linef adds one line.
 func (p *printer) linef(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
+	text := fmt.Sprintf(format, args...)
+	p.out.WriteString(strings.TrimRight(text, " ") + "\n")
 }
 
 func (p *printer) detail(label, text string) {
@@ -85,11 +86,7 @@ func (p *printer) names(ordinals []int) string {
 }
 
 func (p *printer) action(n *orchestrator.Node) {
-	kind := "reads"
-	if n.Spec.Effect {
-		kind = "does"
-	}
-	p.detail(kind, n.Action+inputs(n.With))
+	p.detail(actionLabel(n), n.Action+inputs(n.With))
 	if n.Spec.Effect {
 		p.detail("safety", string(n.Spec.Safety))
 	}
@@ -97,6 +94,19 @@ func (p *printer) action(n *orchestrator.Node) {
 	p.detail("timeout", string(n.Timeout))
 	if n.Retry.Max > 0 || n.Retry.For != "" {
 		p.detail("retries", fmt.Sprintf("%d times in %s", n.Retry.Max, n.Retry.For))
+	}
+}
+
+// actionLabel tells effects from reads and from what only changes Backout's own
+// state.
+func actionLabel(n *orchestrator.Node) string {
+	switch {
+	case n.Spec.Effect:
+		return "does"
+	case strings.HasPrefix(n.Action, "deployment."):
+		return "built in"
+	default:
+		return "reads"
 	}
 }
 

@@ -46,34 +46,34 @@ func references(checked *cel.Ast) []reference {
 func pathOf(e ast.Expr) (path []string, parts []int64) {
 	for {
 		parts = append(parts, e.ID())
-		switch e.Kind() {
-		case ast.IdentKind:
+		if e.Kind() == ast.IdentKind {
 			path = append(path, e.AsIdent())
 			slices.Reverse(path)
 			return path, parts
-		case ast.SelectKind:
-			path = append(path, e.AsSelect().FieldName())
-			e = e.AsSelect().Operand()
-		case ast.CallKind:
-			name, ok := indexName(e)
-			if !ok {
-				return nil, nil
-			}
-			path = append(path, name)
-			e = e.AsCall().Args()[0]
-		default:
+		}
+		name, inner, ok := lastName(e)
+		if !ok {
 			return nil, nil
 		}
+		path = append(path, name)
+		e = inner
 	}
 }
 
-// indexName is the text in x['text'].
-func indexName(e ast.Expr) (string, bool) {
+// lastName takes x.name or x['name'] apart.
+func lastName(e ast.Expr) (name string, inner ast.Expr, ok bool) {
+	if e.Kind() == ast.SelectKind {
+		return e.AsSelect().FieldName(), e.AsSelect().Operand(), true
+	}
+	if e.Kind() != ast.CallKind {
+		return "", nil, false
+	}
 	call := e.AsCall()
 	if call.FunctionName() != operators.Index || len(call.Args()) != 2 {
-		return "", false
+		return "", nil, false
 	}
-	return textOf(call.Args()[1])
+	name, ok = textOf(call.Args()[1])
+	return name, call.Args()[0], ok
 }
 
 func textOf(e ast.Expr) (string, bool) {

@@ -50,7 +50,7 @@ func sampleConfig() *orchestrator.Config {
 }
 
 // load gives the library with files put over the embedded ones.
-func load(t testing.TB, files map[string]string) *Library {
+func load(t *testing.T, files map[string]string) *Library {
 	t.Helper()
 	fsys := fstest.MapFS{}
 	for name, body := range files {

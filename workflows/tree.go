@@ -123,8 +123,7 @@ func withinBounds(r *report, src []byte) bool {
 
 func syntaxProblem(r *report, err error) {
 	at, message := pos{1, 1}, err.Error()
-	var ye yaml.Error
-	if errors.As(err, &ye) {
+	if ye, ok := errors.AsType[yaml.Error](err); ok {
 		message = ye.GetMessage()
 		if tk := ye.GetToken(); tk != nil && tk.Position != nil {
 			at = position(tk)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
 	"cel.dev/cel-go/common/types"
@@ -58,7 +57,7 @@ func (a exactAdapter) NativeToValue(value any) ref.Val {
 const maxWhole = 1 << 53
 
 func wholeNumber(v float64) ref.Val {
-	if v != math.Trunc(v) || math.Abs(v) > maxWhole {
+	if !(v >= -maxWhole && v <= maxWhole) || v != float64(int64(v)) { // NaN is neither
 		return types.NewErr("the number %v is not a whole number: measures are integers", v)
 	}
 	return types.Int(int64(v))

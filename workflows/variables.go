@@ -5,7 +5,6 @@ import "slices"
 // shape is what is known about a variable: the names of its fields, or nil for
 // a map whose keys are names of the configuration or of the plan.
 type shape struct {
-	name   string
 	fields map[string]*shape
 	open   bool
 }
