@@ -1,8 +1,6 @@
 package configs
 
-import (
-	"time"
-)
+import "time"
 
 // Config is one backout.yaml with its people. Make it with Load or Parse, which
 // fill defaults and check it; call Resolve before using a Secret. It is not
@@ -170,8 +168,9 @@ func defaults() *Config {
 		},
 		NATS: NATS{Listen: "127.0.0.1:4222"},
 		Policies: Policies{
-			Ack:  Ack{Expires: Duration(30 * time.Minute)},
-			Page: Page{Role: "on-call"},
+			Ack:     Ack{Expires: Duration(30 * time.Minute)},
+			Page:    Page{Role: "on-call"},
+			Timings: defaultTimings(),
 		},
 	}
 }

@@ -104,7 +104,7 @@ func (p Policies) document() orchestrator.Policies {
 	if len(p.Timings) > 0 {
 		doc.Timings = make(map[string]int64, len(p.Timings))
 		for name, value := range p.Timings {
-			doc.Timings[name] = int64(value)
+			doc.Timings[name] = value.Value
 		}
 	}
 	return doc

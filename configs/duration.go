@@ -54,19 +54,22 @@ func durationUnit(name string) time.Duration {
 	}
 }
 
-// Timing is a value of policies.timings: milliseconds when it was written as a
-// duration, the number itself when it was written as a count.
-type Timing int64
+// Timing is a value of policies.timings. Value is in milliseconds, or the number
+// itself when it was written as a plain Count.
+type Timing struct {
+	Value int64
+	Count bool
+}
 
 func (t *Timing) setText(text string) (string, error) {
 	if n, err := strconv.ParseInt(text, 10, 32); err == nil && n > 0 {
-		*t = Timing(n)
+		*t = Timing{Value: n, Count: true}
 		return "", nil
 	}
 	var d Duration
 	if fix, err := d.setText(text); err != nil {
 		return fix + ", or a count such as 4", err
 	}
-	*t = Timing(d.Milliseconds())
+	*t = Timing{Value: d.Milliseconds()}
 	return "", nil
 }

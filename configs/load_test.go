@@ -87,19 +87,6 @@ func TestValidate_againAfterAFlag(t *testing.T) {
 	}
 }
 
-func TestConfig_CheckTimings(t *testing.T) {
-	t.Parallel()
-	c, err := configs.Load("backout.yaml", noEnv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Policies.Timings = map[string]configs.Timing{"cured_evry": 5000, "watch": 1000}
-	got := c.CheckTimings([]string{"cured_every", "watch"})
-	if len(got) != 1 || !strings.Contains(got[0].String(), `did you mean "cured_every"?`) {
-		t.Errorf("CheckTimings gave %v", got)
-	}
-}
-
 func glob(t *testing.T, pattern string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(pattern)

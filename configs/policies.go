@@ -1,13 +1,16 @@
 package configs
 
+import "time"
+
 // Policies are what people decided in advance, by daylight.
 type Policies struct {
 	Autonomy []Autonomy `yaml:"autonomy"`
 	Limits   Limits     `yaml:"limits"`
 	Ack      Ack        `yaml:"ack"`
 	Page     Page       `yaml:"page"`
-	// Timings are waiting times that playbooks name as timing.NAME: durations, or
-	// plain counts such as cured_consecutive.
+	// Timings are waiting times that playbooks name as timing.NAME: counts where the
+	// name ends in _consecutive, durations elsewhere. What the file leaves out keeps
+	// its default; a name of its own is for playbooks of one's own.
 	Timings map[string]Timing `yaml:"timings"`
 }
 
@@ -53,4 +56,21 @@ type Ack struct {
 // Page names the role that is paged; a page goes to everyone who has it.
 type Page struct {
 	Role string `yaml:"role"`
+}
+
+// defaultTimings are the waiting times of the embedded playbooks.
+func defaultTimings() map[string]Timing {
+	ms := func(d time.Duration) Timing { return Timing{Value: d.Milliseconds()} }
+	return map[string]Timing{
+		"proven_every":       ms(5 * time.Second),
+		"proven_within":      ms(3 * time.Minute),
+		"cured_every":        ms(30 * time.Second),
+		"cured_consecutive":  {Value: 4, Count: true},
+		"cured_within":       ms(15 * time.Minute),
+		"investigate_within": ms(4 * time.Hour),
+		"watch_every":        ms(30 * time.Second),
+		"watch_consecutive":  {Value: 60, Count: true},
+		"watch_within":       ms(2 * time.Hour),
+		"respond_within":     ms(12 * time.Hour),
+	}
 }

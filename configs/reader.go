@@ -141,7 +141,9 @@ func (r *reader) readMap(n ast.Node, v reflect.Value, path string) {
 	if !r.isMapping(n) {
 		return
 	}
-	v.Set(reflect.MakeMap(v.Type()))
+	if v.IsNil() { // otherwise it holds defaults, which the file overrides one by one
+		v.Set(reflect.MakeMap(v.Type()))
+	}
 	for _, pair := range r.pairs(n) {
 		item := reflect.New(v.Type().Elem()).Elem()
 		r.read(pair.value, item, join(path, pair.key))

@@ -29,19 +29,6 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// CheckTimings reports the values of policies.timings that no playbook names; known
-// are the names the loaded playbooks use.
-func (c *Config) CheckTimings(known []string) Problems {
-	var problems Problems
-	for name := range c.Policies.Timings {
-		if !slices.Contains(known, name) {
-			problems = append(problems, c.source.problem("policies.timings."+name, fmt.Sprintf("no playbook waits for timing.%s", name), nearest(name, known)))
-		}
-	}
-	c.source.sort(problems)
-	return problems
-}
-
 // checker walks a Config and collects what breaks a rule.
 type checker struct {
 	c                  *Config

@@ -2,7 +2,9 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -21,9 +23,27 @@ func (k *checker) policies() {
 	if p.Ack.Expires == 0 {
 		k.wrong("policies.ack.expires", "an acknowledgement has to end", "write expires: 30m")
 	}
-	for name := range p.Timings {
+	k.timings(p.Timings)
+}
+
+// timings warns of a name that is nearly an embedded one: its default would
+// quietly stay in force.
+func (k *checker) timings(timings map[string]Timing) {
+	known := slices.Sorted(maps.Keys(defaultTimings()))
+	for name, value := range timings {
+		at := "policies.timings." + name
 		if !isName(name) {
-			k.wrong("policies.timings."+name, fmt.Sprintf("%q cannot be named in an expression", name), "write a lower-case word such as cured_within")
+			k.wrong(at, fmt.Sprintf("%q cannot be named in an expression", name), "write a lower-case word such as cured_within")
+			continue
+		}
+		if fix := nearest(name, known); !slices.Contains(known, name) && strings.HasPrefix(fix, "did") {
+			k.warn(at, fmt.Sprintf("no playbook that comes with Backout waits for timing.%s", name), fix)
+		}
+		switch wantsCount := strings.HasSuffix(name, "_consecutive"); {
+		case wantsCount && !value.Count:
+			k.wrong(at, "this is a count, not a duration", "write how often in a row it has to pass, such as 4")
+		case !wantsCount && (value.Count || value.Value == 0):
+			k.wrong(at, "this is a duration above zero", "write it with its unit, such as 30s")
 		}
 	}
 }
