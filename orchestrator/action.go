@@ -77,6 +77,8 @@ type Call struct {
 	Project     string          `json:"project"`
 	Environment string          `json:"environment"`
 	Inputs      json.RawMessage `json:"inputs"`
+	// Preview is the Data of the preview that was approved.
+	Preview json.RawMessage `json:"preview,omitempty"`
 	// Chunk counts from 1 for chunked actions and is 0 otherwise.
 	Chunk int `json:"chunk,omitempty"`
 	// Since is when the first attempt of this step was made.

@@ -105,6 +105,9 @@ func (p *pass) beginAction(l *loaded, st *Step, node *Node) {
 		return
 	}
 	st.Inputs = in
+	if node.Action == PageAction {
+		st.Inputs = p.pageInputs(l.inc, in)
+	}
 	mode := p.mode(l.inc)
 	if mode == Shadow && strings.HasPrefix(node.Action, "page.") {
 		p.to(l, st, "skip", "shadow mode pages nobody")

@@ -147,6 +147,9 @@ func (s *State) call(inc *Incident, st *Step) Call {
 	if st.Attempt != nil {
 		c.Attempt = st.Attempt.ID
 	}
+	if st.Preview != nil {
+		c.Preview = st.Preview.Data
+	}
 	if st.FirstTry > 0 {
 		c.Since = time.UnixMilli(st.FirstTry)
 	}

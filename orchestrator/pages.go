@@ -1,7 +1,5 @@
 package orchestrator
 
-import "encoding/json"
-
 // PageAction is the action that reaches the people on call.
 const PageAction = "page.oncall"
 
@@ -19,16 +17,35 @@ func (p *pass) page(l *loaded, text string) {
 	if p.mode(inc) == Shadow || inc.Snooze > p.now {
 		return
 	}
-	in, err := json.Marshal(map[string]string{"text": IncidentName(inc.N) + ": " + clip(text, 400)})
-	if err != nil {
-		return
-	}
 	st := &Step{
 		StepRef: StepRef{N: inc.N, Ordinal: extraOrdinal + inc.Extra},
-		ID:      "page", State: StepBlocked, Since: p.now, Inputs: in,
+		ID:      "page", State: StepBlocked, Since: p.now,
+		Inputs: p.pageInputs(inc, encoded(map[string]string{"text": IncidentName(inc.N) + ": " + clip(text, 400)})),
 	}
 	st.Extra = &Node{ID: "page", Path: "page", Title: "Page whoever is on call", Kind: NodeAction, Action: PageAction, Spec: pageSpec(), Ordinal: st.Ordinal}
 	inc.Extra++
 	l.add(st)
 	p.ready(l, st, st.Extra, "")
+}
+
+// PageInputs are the inputs of PageAction: the text and whoever is to get it.
+type PageInputs struct {
+	Text   string   `json:"text"`
+	People []Person `json:"people"`
+}
+
+// pageInputs resolves who is paged: everybody who has the paging role now.
+func (p *pass) pageInputs(inc *Incident, given []byte) []byte {
+	in := PageInputs{Text: IncidentName(inc.N) + ": " + inc.Title}
+	if len(given) > 0 && !decode(given, &in) {
+		return given
+	}
+	policies := p.s.Config().Policies
+	role := or(policies.PageRole, "on-call")
+	for _, who := range p.s.Config().People {
+		if who.HasRole([]string{role}) {
+			in.People = append(in.People, who)
+		}
+	}
+	return encoded(in)
 }

@@ -1,0 +1,32 @@
+package bus
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// PutBlob keeps bytes beside the log for 30 days and returns their hash.
+func (b *Bus) PutBlob(ctx context.Context, data []byte) (string, error) {
+	sum := sha256.Sum256(data)
+	name := hex.EncodeToString(sum[:])
+	if _, err := b.blobs.GetInfo(ctx, name); err == nil {
+		return name, nil
+	}
+	if _, err := b.blobs.PutBytes(ctx, name, data); err != nil {
+		return "", fmt.Errorf("keeping a blob of %d bytes: %w", len(data), err)
+	}
+	return name, nil
+}
+
+// Blob returns the bytes of a hash; an error when they are gone.
+func (b *Bus) Blob(ctx context.Context, hash string) ([]byte, error) {
+	data, err := b.blobs.GetBytes(ctx, hash, jetstream.GetObjectShowDeleted())
+	if err != nil {
+		return nil, fmt.Errorf("reading blob %s: %w; blobs are kept for 30 days", hash, err)
+	}
+	return data, nil
+}

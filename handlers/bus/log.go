@@ -1,0 +1,62 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// Server error codes the log has a meaning for (nats-server errors.json).
+const (
+	codeWrongLastSequence = 10071
+	codeStreamFull        = 10077
+)
+
+// Append implements orchestrator.Log. The server has synced the entry to disk
+// when it returns. A sequence of 0 means that the entry was there already.
+func (b *Bus) Append(ctx context.Context, m orchestrator.Message) (uint64, error) {
+	msg := &nats.Msg{Subject: m.Subject, Data: m.Data}
+	opts := []jetstream.PublishOpt{jetstream.WithMsgID(m.ID), jetstream.WithRetryAttempts(0)}
+	if m.Fence != nil {
+		opts = append(opts, jetstream.WithExpectLastSequenceForSubject(m.Fence.Seq, m.Fence.Subject))
+	}
+	ack, err := b.js.PublishMsg(ctx, msg, opts...)
+	if err != nil {
+		return 0, appendError(m, err)
+	}
+	if ack.Duplicate {
+		return 0, nil
+	}
+	return ack.Sequence, nil
+}
+
+func appendError(m orchestrator.Message, err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		switch int(api.ErrorCode) {
+		case codeWrongLastSequence:
+			return orchestrator.ErrFenced
+		case codeStreamFull:
+			return orchestrator.ErrLogFull
+		}
+	}
+	return fmt.Errorf("appending to %s: %w", m.Subject, err)
+}
+
+// Read implements orchestrator.Log.
+func (b *Bus) Read(ctx context.Context, from uint64, limit int) ([]orchestrator.Entry, error) {
+	msgs, err := b.batch(ctx, LogStream, from, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log from entry %d: %w", from, err)
+	}
+	entries := make([]orchestrator.Entry, len(msgs))
+	for i, m := range msgs {
+		entries[i] = orchestrator.Entry{Seq: m.seq, Subject: m.subject, Data: m.data}
+	}
+	return entries, nil
+}

@@ -1,0 +1,136 @@
+package bus
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// engineUser is the only one who may touch the log.
+const engineUser = "backout-engine"
+
+// startWait bounds the start of the embedded server.
+const startWait = 30 * time.Second
+
+// ServerOptions are the settings of the embedded server.
+type ServerOptions struct {
+	// Dir is where the streams are kept.
+	Dir string
+	// Listen is host:port for publishers, or "off". A port of 0 picks a free one.
+	Listen string
+}
+
+// Server is a NATS server inside this process. It syncs every message to disk
+// before it acknowledges it.
+type Server struct {
+	ns       *server.Server
+	password string
+}
+
+// StartServer starts the embedded server. Publishers on the listener may publish
+// events and send commands (which carry a token of their own) and nothing else.
+func StartServer(o ServerOptions) (*Server, error) {
+	if err := refuseClustered(o.Dir); err != nil {
+		return nil, err
+	}
+	secret := make([]byte, 32)
+	if _, err := rand.Read(secret); err != nil {
+		return nil, fmt.Errorf("making the engine's password: %w", err)
+	}
+	s := &Server{password: hex.EncodeToString(secret)}
+	opts, err := s.options(o)
+	if err != nil {
+		return nil, err
+	}
+	if s.ns, err = server.NewServer(opts); err != nil {
+		return nil, fmt.Errorf("starting the embedded NATS server: %w", err)
+	}
+	go s.ns.Start()
+	if !s.ns.ReadyForConnections(startWait) {
+		s.ns.Shutdown()
+		return nil, fmt.Errorf("the embedded NATS server on %s was not ready in %s; is the port taken? Choose another with --nats-listen, or `--nats-listen off`", o.Listen, startWait)
+	}
+	if cfg := s.ns.JetStreamConfig(); cfg == nil || !cfg.SyncAlways {
+		s.ns.Shutdown()
+		return nil, errors.New("the embedded NATS server does not sync every message to disk; refusing to run on it")
+	}
+	return s, nil
+}
+
+func (s *Server) options(o ServerOptions) (*server.Options, error) {
+	publisher := &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: []string{"backout.event.>", "backout.command.*"}},
+		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
+	}
+	opts := &server.Options{
+		ServerName: "backout", JetStream: true, StoreDir: o.Dir, SyncAlways: true,
+		NoLog: true, NoSigs: true, MaxPayload: 1 << 20, DontListen: true,
+		Users: []*server.User{
+			{Username: engineUser, Password: s.password},
+			{Username: "publisher", Password: "publisher", Permissions: publisher},
+		},
+		NoAuthUser: "publisher",
+	}
+	if o.Listen == "off" || o.Listen == "" {
+		return opts, nil
+	}
+	host, port, err := net.SplitHostPort(o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("reading --nats-listen %q: %w; write host:port or off", o.Listen, err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("reading the port of --nats-listen %q: %w", o.Listen, err)
+	}
+	if n == 0 {
+		n = server.RANDOM_PORT
+	}
+	opts.DontListen, opts.Host, opts.Port = false, host, n
+	return opts, nil
+}
+
+// refuseClustered keeps a standalone server off a folder that belongs to a
+// cluster; NATS deletes the streams of a folder used the other way round.
+func refuseClustered(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "jetstream", "$SYS", "_js_", "_meta_")); err == nil {
+		return fmt.Errorf("the folder %s belongs to a NATS cluster; give Backout a folder of its own with --data", dir)
+	}
+	return nil
+}
+
+// URL is where publishers connect, empty when it does not listen.
+func (s *Server) URL() string {
+	if a := s.ns.Addr(); a != nil {
+		return "nats://" + strings.Replace(a.String(), "[::]", "127.0.0.1", 1)
+	}
+	return ""
+}
+
+// SyncAlways reports whether every message is on disk before its
+// acknowledgement.
+func (s *Server) SyncAlways() bool { return s.ns.JetStreamConfig().SyncAlways }
+
+// Connect returns the engine's connection, inside the process.
+func (s *Server) Connect() (*nats.Conn, error) {
+	nc, err := nats.Connect("", append(clientOptions(), nats.InProcessServer(s.ns), nats.UserInfo(engineUser, s.password))...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the embedded NATS server: %w", err)
+	}
+	return nc, nil
+}
+
+// Close stops the server and waits until its files are closed.
+func (s *Server) Close() {
+	s.ns.Shutdown()
+	s.ns.WaitForShutdown()
+}
