@@ -196,3 +196,10 @@ func RetryDelay(err error) time.Duration {
 	}
 	return 0
 }
+
+// Source is polled for facts, such as what a provider says serves. Poll must
+// end within its context; an error is logged and tried again at the next turn.
+type Source interface {
+	Name() string
+	Poll(ctx context.Context) ([]Record, error)
+}

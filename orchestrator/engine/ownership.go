@@ -57,3 +57,13 @@ func (c *Core) Release() {
 		}
 	}
 }
+
+// Released reports whether nothing is owned and nothing is on its way any more.
+func (c *Core) Released() bool {
+	for _, s := range c.shards {
+		if s.epoch != 0 || s.own.inflight != nil || len(s.own.items) > 0 {
+			return false
+		}
+	}
+	return c.Idle()
+}

@@ -1,0 +1,387 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aimarketplace/backout/orchestrator"
+	"github.com/aimarketplace/backout/orchestrator/store"
+)
+
+// Settings of the loop.
+const (
+	commitEvery = 20 * time.Millisecond
+	pollEvery   = 250 * time.Millisecond
+	gapWait     = 3 * time.Millisecond
+	readLimit   = 512
+	readWait    = 5 * time.Second
+	appendWait  = 5 * time.Second
+	stopWait    = 10 * time.Second
+)
+
+// Options are what an Engine works with.
+type Options struct {
+	Log     orchestrator.Log
+	Store   *store.Store
+	Rules   orchestrator.Rules
+	Actions map[string]orchestrator.Action
+	Core    CoreOptions
+	Inbox   Inbox
+	Sources []orchestrator.Source
+	// SourceEvery is the pause between two polls of a source; 0 means 30 s.
+	SourceEvery time.Duration
+	Logger      *slog.Logger
+	Metrics     Metrics
+}
+
+// Metrics counts what the engine does. Implementations are safe for concurrent
+// use.
+type Metrics interface {
+	Folded(entries int, lag time.Duration)
+	Called(action string, kind TaskKind, outcome string, took time.Duration)
+	Committed(took time.Duration)
+}
+
+// Engine runs a Core on a real log, store and clock. Start it with Run; every
+// other method is safe for concurrent use.
+type Engine struct {
+	opt    Options
+	core   *Core
+	inputs chan func()
+	view   *store.View
+	// The rest belongs to the loop goroutine.
+	pending   map[uint64]orchestrator.Entry
+	dirtyFrom time.Time
+	wakeAt    time.Time
+	wake      *time.Timer
+	replies   map[string]chan orchestrator.Reply
+	waiting   []waiter
+	watchers  map[chan []uint64]bool
+	pumping   bool
+	failed    error
+	polled    time.Time
+	// tasks are the goroutines the loop started; lanes bundle what this process
+	// appends besides the core.
+	tasks  sync.WaitGroup
+	events *ingress
+	words  *ingress
+	admin  *ingress
+	ctx    context.Context //nolint:containedctx // the life of the tasks the loop starts
+	done   chan struct{}
+}
+
+// waiter waits until the store holds what was folded up to seq.
+type waiter struct {
+	seq uint64
+	ch  chan error
+}
+
+// ErrStopped is returned to those who wait when the engine has stopped.
+var ErrStopped = errors.New("backout is stopping")
+
+// New opens the state and prepares an engine.
+func New(o Options) (*Engine, error) {
+	if o.SourceEvery == 0 {
+		o.SourceEvery = 30 * time.Second
+	}
+	fold, err := orchestrator.NewFold(o.Rules)
+	if err != nil {
+		return nil, err
+	}
+	view, err := o.Store.Begin()
+	if err != nil {
+		return nil, err
+	}
+	state, err := orchestrator.NewState(view)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		opt: o, core: NewCore(fold, state, o.Core), view: view, inputs: make(chan func(), 1024),
+		pending: map[uint64]orchestrator.Entry{}, replies: map[string]chan orchestrator.Reply{},
+		watchers: map[chan []uint64]bool{}, done: make(chan struct{}),
+	}
+	e.events = newIngress(e, orchestrator.SubjectEvents)
+	e.words = newIngress(e, orchestrator.SubjectCommands)
+	e.admin = newIngress(e, orchestrator.SubjectConfig)
+	return e, nil
+}
+
+// Run drives the engine until ctx ends or a guard stops it. It returns nil after
+// a clean stop: no new work, what runs reported, everything committed, claims
+// given back.
+func (e *Engine) Run(ctx context.Context) error {
+	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer e.tasks.Wait()
+	defer close(e.done)
+	defer cancel()
+	e.ctx = tasks
+	e.wake = time.NewTimer(0)
+	defer e.wake.Stop()
+	if err := e.catchUp(ctx); err != nil {
+		return err
+	}
+	for _, in := range []*ingress{e.events, e.words, e.admin} {
+		e.tasks.Go(in.run)
+	}
+	for _, s := range e.opt.Sources {
+		e.tasks.Go(func() { e.pollSource(ctx, s) })
+	}
+	for e.failed == nil {
+		select {
+		case fn := <-e.inputs:
+			fn()
+			e.drain()
+		case <-e.wake.C:
+			e.wakeAt = time.Time{}
+		case <-ctx.Done():
+			return e.stop(cancel)
+		}
+		e.turn(ctx)
+	}
+	cancel()
+	return e.failed
+}
+
+// drain takes what else has come, so that one turn serves many inputs.
+func (e *Engine) drain() {
+	for range cap(e.inputs) {
+		select {
+		case fn := <-e.inputs:
+			fn()
+		default:
+			return
+		}
+	}
+}
+
+// turn does what is to be done after new inputs: missing entries, the core's
+// wishes, the commit, the next wake-up.
+func (e *Engine) turn(ctx context.Context) {
+	now := time.Now()
+	if e.behind(now) {
+		if err := e.catchUp(ctx); err != nil {
+			e.opt.Logger.WarnContext(ctx, "reading the log failed; trying again", "error", err)
+		}
+	}
+	if e.failed != nil {
+		return
+	}
+	w := e.core.Next(time.Now())
+	for _, a := range w.Appends {
+		e.append(a)
+	}
+	for _, t := range w.Tasks {
+		e.start(t)
+	}
+	e.pump()
+	e.commitIfDue(time.Now())
+	next := e.polled.Add(pollEvery)
+	if len(e.pending) > 0 {
+		next = time.Now().Add(gapWait)
+	}
+	if !w.Wake.IsZero() && w.Wake.Before(next) {
+		next = w.Wake
+	}
+	if !e.dirtyFrom.IsZero() && e.dirtyFrom.Add(commitEvery).Before(next) {
+		next = e.dirtyFrom.Add(commitEvery)
+	}
+	e.wake.Reset(max(0, time.Until(next)))
+}
+
+// behind reports whether the log must be asked: an entry is missing before one
+// that was appended here, or it is time to look for others.
+func (e *Engine) behind(now time.Time) bool {
+	if now.Sub(e.polled) >= pollEvery {
+		return true
+	}
+	if len(e.pending) == 0 {
+		return false
+	}
+	if e.wakeAt.IsZero() {
+		e.wakeAt = now.Add(gapWait)
+	}
+	return !now.Before(e.wakeAt)
+}
+
+// catchUp folds everything the log has.
+func (e *Engine) catchUp(ctx context.Context) error {
+	e.wakeAt = time.Time{}
+	for {
+		ctx, cancel := context.WithTimeout(ctx, readWait)
+		entries, err := e.opt.Log.Read(ctx, e.core.State().Meta().Cursor+1, readLimit)
+		cancel()
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			if !e.fold(entry) {
+				return e.failed
+			}
+		}
+		e.polled = time.Now()
+		if len(entries) == 0 {
+			e.foldPending()
+			return nil
+		}
+	}
+}
+
+// offer takes an entry this process appended: the short cut past the read.
+func (e *Engine) offer(entry orchestrator.Entry) {
+	cursor := e.core.State().Meta().Cursor
+	switch {
+	case entry.Seq <= cursor:
+	case entry.Seq == cursor+1:
+		if e.fold(entry) {
+			e.foldPending()
+		}
+	default:
+		e.pending[entry.Seq] = entry
+	}
+}
+
+func (e *Engine) foldPending() {
+	for len(e.pending) > 0 {
+		next := e.core.State().Meta().Cursor + 1
+		entry, ok := e.pending[next]
+		if !ok {
+			for seq := range e.pending {
+				if seq < next {
+					delete(e.pending, seq)
+				}
+			}
+			return
+		}
+		delete(e.pending, next)
+		if !e.fold(entry) {
+			return
+		}
+	}
+}
+
+// fold applies one entry and tells those who wait for it.
+func (e *Engine) fold(entry orchestrator.Entry) bool {
+	out, err := e.core.Fold(time.Now(), entry)
+	if err != nil {
+		e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then ask for help with its output", entry.Seq, err)
+		return false
+	}
+	if e.dirtyFrom.IsZero() {
+		e.dirtyFrom = time.Now()
+	}
+	for _, r := range out.Replies {
+		if ch := e.replies[r.ID]; ch != nil {
+			delete(e.replies, r.ID)
+			ch <- r
+		}
+	}
+	if len(out.Changed) > 0 {
+		for ch := range e.watchers {
+			select {
+			case ch <- out.Changed:
+			default:
+			}
+		}
+	}
+	if e.opt.Metrics != nil {
+		lag := time.Since(time.UnixMilli(e.core.State().Meta().Now))
+		e.opt.Metrics.Folded(1, lag)
+	}
+	return true
+}
+
+// commitIfDue commits when the oldest uncommitted entry is old enough, or at
+// once when somebody waits. Effects never wait for it: the intent is in the log.
+func (e *Engine) commitIfDue(now time.Time) {
+	cursor := e.core.State().Meta().Cursor
+	urgent := false
+	for _, w := range e.waiting {
+		urgent = urgent || w.seq <= cursor
+	}
+	due := !e.dirtyFrom.IsZero() && now.Sub(e.dirtyFrom) >= commitEvery
+	if (due || (urgent && !e.dirtyFrom.IsZero())) && !e.commit() {
+		return
+	}
+	kept := e.waiting[:0]
+	for _, w := range e.waiting {
+		if w.seq <= cursor && e.dirtyFrom.IsZero() {
+			w.ch <- nil
+			continue
+		}
+		kept = append(kept, w)
+	}
+	e.waiting = kept
+}
+
+// commit makes the state durable and opens the next transaction. A failure ends
+// the process: the log is the truth and a restart is the recovery.
+func (e *Engine) commit() bool {
+	start := time.Now()
+	state := e.core.State()
+	err := state.Flush()
+	if err == nil {
+		err = e.opt.Store.Commit(e.view)
+	}
+	if err == nil {
+		e.view, err = e.opt.Store.Begin()
+	}
+	if err == nil {
+		err = state.Bind(e.view)
+	}
+	if err != nil {
+		e.failed = fmt.Errorf("keeping the state: %w. Check the disk; nothing is lost, a restart folds the log again", err)
+		return false
+	}
+	e.dirtyFrom = time.Time{}
+	if e.opt.Metrics != nil {
+		e.opt.Metrics.Committed(time.Since(start))
+	}
+	return true
+}
+
+// stop ends cleanly: running calls get a moment to report, claims are given
+// back, and the state is committed.
+func (e *Engine) stop(cancel context.CancelFunc) error {
+	e.core.Stop()
+	deadline := time.NewTimer(stopWait)
+	defer deadline.Stop()
+	released := false
+	for e.failed == nil {
+		if e.core.Idle() && !released {
+			released = true
+			e.core.Release()
+		}
+		e.turn(e.ctx)
+		if released && e.core.Released() {
+			break
+		}
+		select {
+		case fn := <-e.inputs:
+			fn()
+			e.drain()
+		case <-e.wake.C:
+		case <-deadline.C:
+			e.opt.Logger.Warn("stopped while calls were under way; they will be looked at after the next start")
+			released = true
+			e.failed = errors.Join(e.failed, e.closing(cancel))
+			return e.failed
+		}
+	}
+	return errors.Join(e.failed, e.closing(cancel))
+}
+
+func (e *Engine) closing(cancel context.CancelFunc) error {
+	cancel()
+	if e.failed == nil && !e.dirtyFrom.IsZero() {
+		e.commit()
+	}
+	for _, w := range e.waiting {
+		w.ch <- ErrStopped
+	}
+	return nil
+}

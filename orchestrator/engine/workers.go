@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// append hands a message to the log and brings the answer back.
+func (e *Engine) append(a Append) {
+	e.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(e.ctx, appendWait)
+		defer cancel()
+		seq, err := e.opt.Log.Append(ctx, a.Msg)
+		e.input(func() {
+			if err == nil && seq > 0 {
+				e.offer(orchestrator.Entry{Seq: seq, Subject: a.Msg.Subject, Data: a.Msg.Data})
+			}
+			e.core.Appended(time.Now(), a, err)
+		})
+	})
+}
+
+// input hands fn to the loop goroutine; it is dropped when the loop has ended.
+func (e *Engine) input(fn func()) {
+	select {
+	case e.inputs <- fn:
+	case <-e.done:
+	}
+}
+
+// start runs a task in a goroutine of its own. Core bounds how many there are.
+func (e *Engine) start(t Task) {
+	e.tasks.Go(func() {
+		started := time.Now()
+		ctx, cancel := context.WithTimeout(e.ctx, max(t.Timeout, time.Second))
+		defer cancel()
+		rec, outcome := e.perform(ctx, t)
+		if e.opt.Metrics != nil {
+			e.opt.Metrics.Called(t.Action, t.Kind, outcome, time.Since(started))
+		}
+		e.input(func() {
+			if rec.Observed != nil {
+				e.core.Observed(t, *rec.Observed)
+				return
+			}
+			e.core.Reported(t, rec)
+		})
+	})
+}
+
+// perform makes the call. A panic in a handler is an outcome nobody knows.
+func (e *Engine) perform(ctx context.Context, t Task) (rec orchestrator.Record, outcome string) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.opt.Logger.ErrorContext(ctx, "an action panicked", "action", t.Action, "panic", fmt.Sprint(r))
+			rec, outcome = panicked(t), "panic"
+		}
+	}()
+	action, ok := e.opt.Actions[t.Action]
+	if !ok {
+		return missing(t), "missing"
+	}
+	switch t.Kind {
+	case TaskObserve:
+		return observe(ctx, action, t)
+	case TaskPreview:
+		return preview(ctx, action, t)
+	case TaskMeasure:
+		return measure(ctx, action, t)
+	case TaskVerify:
+		return verify(ctx, action, t)
+	case TaskDo:
+		return do(ctx, action, t)
+	}
+	return missing(t), "missing"
+}
+
+func panicked(t Task) orchestrator.Record {
+	const text = "the handler of this action broke while it ran; see the log"
+	if t.Kind == TaskDo {
+		return t.Result(orchestrator.Result{Kind: orchestrator.ResultInDoubt, Text: text})
+	}
+	return unseen(t, text)
+}
+
+func missing(t Task) orchestrator.Record {
+	text := "no handler is configured for " + t.Action + "; add its provider to the configuration"
+	if t.Kind == TaskDo {
+		return t.Result(orchestrator.Result{Kind: orchestrator.ResultFailed, Text: text})
+	}
+	return unseen(t, text)
+}
+
+// unseen is the answer of a read that could not see.
+func unseen(t Task, text string) orchestrator.Record {
+	switch t.Kind {
+	case TaskObserve:
+		return orchestrator.Record{Observed: &orchestrator.Observed{Project: t.Call.Project, Environment: t.Call.Environment, At: time.Now().UnixMilli(), Error: text}}
+	case TaskPreview:
+		return t.Previewed(orchestrator.Previewed{Error: text})
+	case TaskMeasure:
+		return t.Measured(orchestrator.Measured{Error: text})
+	case TaskVerify, TaskDo:
+	}
+	return t.Verified(orchestrator.Outcome{Kind: orchestrator.OutcomeCannotTell, Text: text})
+}
+
+func observe(ctx context.Context, a orchestrator.Action, t Task) (orchestrator.Record, string) {
+	o, ok := a.(orchestrator.Observer)
+	if !ok {
+		return unseen(t, t.Action+" cannot look at what serves"), "missing"
+	}
+	at := time.Now().UnixMilli()
+	serving, err := o.Observe(ctx, t.Call)
+	if err != nil {
+		return unseen(t, err.Error()), "error"
+	}
+	return orchestrator.Record{Observed: &orchestrator.Observed{Project: t.Call.Project, Environment: t.Call.Environment, At: at, Serving: serving}}, "ok"
+}
+
+func preview(ctx context.Context, a orchestrator.Action, t Task) (orchestrator.Record, string) {
+	p, err := a.Plan(ctx, t.Call)
+	if err != nil {
+		return t.Previewed(orchestrator.Previewed{Error: err.Error(), Gone: orchestrator.IsPermanent(err)}), "error"
+	}
+	return t.Previewed(orchestrator.Previewed{
+		Hash: previewHash(t.Call, p), Text: p.Text, Manual: p.Manual, Data: p.Data, Chunks: p.Chunks,
+	}), "ok"
+}
+
+// previewHash binds an approval to what was shown and to the inputs.
+func previewHash(c orchestrator.Call, p orchestrator.Preview) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%s\n%s\n%d", c.Key, c.Inputs, p.Text, p.Data, p.Chunks)
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+func measure(ctx context.Context, a orchestrator.Action, t Task) (orchestrator.Record, string) {
+	out, err := a.Do(ctx, t.Call)
+	switch {
+	case err != nil:
+		return t.Measured(orchestrator.Measured{Error: err.Error()}), "error"
+	case out.Errored:
+		return t.Measured(orchestrator.Measured{Error: out.Text}), "errored"
+	}
+	return t.Measured(orchestrator.Measured{Data: out.Data}), "ok"
+}
+
+func verify(ctx context.Context, a orchestrator.Action, t Task) (orchestrator.Record, string) {
+	out, err := a.Verify(ctx, t.Call, t.Token)
+	if err != nil {
+		return unseen(t, err.Error()), "error"
+	}
+	return t.Verified(out), string(out.Kind)
+}
+
+// do makes an attempt and says how it ended in the words of the fold.
+func do(ctx context.Context, a orchestrator.Action, t Task) (orchestrator.Record, string) {
+	out, err := a.Do(ctx, t.Call)
+	r := orchestrator.Result{Kind: orchestrator.ResultDone, Text: out.Text, Data: out.Data}
+	switch {
+	case err != nil:
+		r = failure(err)
+	case out.Superseded:
+		r.Kind = orchestrator.ResultSuperseded
+	case out.Accepted != nil:
+		r.Kind, r.Accepted = orchestrator.ResultAccepted, out.Accepted
+	case out.Errored:
+		r.Kind = orchestrator.ResultRetry
+	}
+	return t.Result(r), string(r.Kind)
+}
+
+func failure(err error) orchestrator.Result {
+	r := orchestrator.Result{Kind: orchestrator.ResultRetry, Text: err.Error()}
+	switch {
+	case orchestrator.IsInDoubt(err):
+		r.Kind = orchestrator.ResultInDoubt
+	case orchestrator.IsPermanent(err):
+		r.Kind = orchestrator.ResultFailed
+	default:
+		r.RetryAfter = orchestrator.RetryDelay(err).Milliseconds()
+	}
+	return r
+}
+
+// pollSource asks a source for facts for as long as this process runs, but only
+// while it owns the work.
+func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		pctx, cancel := context.WithTimeout(ctx, e.opt.SourceEvery)
+		records, err := s.Poll(pctx)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			e.opt.Logger.WarnContext(ctx, "a source could not be polled", "source", s.Name(), "error", err)
+		}
+		if len(records) > 0 {
+			e.input(func() {
+				if e.core.Owns(0) {
+					e.core.Post(0, records...)
+				}
+			})
+		}
+		timer.Reset(e.opt.SourceEvery)
+	}
+}
