@@ -1,0 +1,142 @@
+package console
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+func (a *API) incidents(w http.ResponseWriter, r *http.Request) {
+	limit := intQuery(r, "limit", 50, 1000)
+	a.read(w, r, func(s *orchestrator.State) (any, error) {
+		return List(s, limit, r.URL.Query().Get("open") == "true"), nil
+	})
+}
+
+func (a *API) incident(w http.ResponseWriter, r *http.Request) {
+	a.read(w, r, func(s *orchestrator.State) (any, error) {
+		inc, ok := Load(s, orchestrator.ParseIncidentName(r.PathValue("n")))
+		if !ok {
+			return nil, &notFound{"there is no incident " + strconv.Quote(r.PathValue("n")) + "; `backout incident list` shows them"}
+		}
+		return inc, nil
+	})
+}
+
+func (a *API) timeline(w http.ResponseWriter, r *http.Request) {
+	from := intQuery(r, "from", 0, 1<<30)
+	a.read(w, r, func(s *orchestrator.State) (any, error) {
+		return Lines(s, orchestrator.ParseIncidentName(r.PathValue("n")), uint32(from), 2000), nil
+	})
+}
+
+func (a *API) verdict(w http.ResponseWriter, r *http.Request) {
+	a.read(w, r, func(s *orchestrator.State) (any, error) {
+		project, env, err := place(s, r)
+		if err != nil {
+			return nil, err
+		}
+		state := s.Env(project, env)
+		return Verdict{
+			Project: project, Environment: env, Serving: state.Promoted, Commit: state.Commit, Since: at(state.PromotedAt),
+			Hold: state.Hold, BlindSince: state.BlindSince, Verdict: s.VerdictNow(project, env),
+		}, nil
+	})
+}
+
+// Verdict is the answer to "can we go back" with what serves.
+type Verdict struct {
+	Project     string             `json:"project"`
+	Environment string             `json:"environment"`
+	Serving     string             `json:"serving"`
+	Commit      string             `json:"commit"`
+	Since       any                `json:"since"`
+	Hold        *orchestrator.Hold `json:"hold"`
+	BlindSince  int64              `json:"blind_since,omitempty"`
+	orchestrator.Verdict
+}
+
+func (a *API) deployments(w http.ResponseWriter, r *http.Request) {
+	a.read(w, r, func(s *orchestrator.State) (any, error) {
+		project, env, err := place(s, r)
+		if err != nil {
+			return nil, err
+		}
+		return s.Deployments(project, env), nil
+	})
+}
+
+// place reads project and environment from the query; the environment defaults
+// to production.
+func place(s *orchestrator.State, r *http.Request) (project, env string, err error) {
+	q := r.URL.Query()
+	pr, ok := s.Config().Project(q.Get("project"))
+	if !ok {
+		return "", "", &notFound{"there is no project " + strconv.Quote(q.Get("project")) + " in the configuration"}
+	}
+	env = q.Get("environment")
+	if env == "" {
+		env = pr.Production()
+	}
+	if _, ok := pr.Environment(env); !ok {
+		return "", "", &notFound{"project " + pr.ID + " has no environment " + strconv.Quote(env)}
+	}
+	return pr.ID, env, nil
+}
+
+func (a *API) quarantine(w http.ResponseWriter, r *http.Request) {
+	limit := intQuery(r, "limit", 100, 1000)
+	a.read(w, r, func(s *orchestrator.State) (any, error) { return s.Quarantine(limit), nil })
+}
+
+func (a *API) why(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	a.read(w, r, func(s *orchestrator.State) (any, error) {
+		found := s.Why(q.Get("origin"), q.Get("id"))
+		if len(found) == 0 {
+			return nil, &notFound{"no event " + strconv.Quote(q.Get("id")) + " was seen in the last 7 days; ids are kept per origin, such as http/alertmanager or nats/shop"}
+		}
+		return found, nil
+	})
+}
+
+func (a *API) plans(w http.ResponseWriter, r *http.Request) {
+	a.read(w, r, func(s *orchestrator.State) (any, error) { return s.Meta().Playbooks, nil })
+}
+
+func (a *API) state(w http.ResponseWriter, r *http.Request) {
+	a.read(w, r, func(s *orchestrator.State) (any, error) { return s.Meta(), nil })
+}
+
+func (a *API) tokens(w http.ResponseWriter, r *http.Request) {
+	a.read(w, r, func(s *orchestrator.State) (any, error) { return s.Tokens(), nil })
+}
+
+// changeToken stores or revokes a token; only its hash is ever sent here.
+func (a *API) changeToken(w http.ResponseWriter, r *http.Request) {
+	who, _ := a.token(r)
+	if who.Scope != "admin" {
+		fail(w, http.StatusForbidden, "only an admin token may make or revoke tokens")
+		return
+	}
+	var t orchestrator.Token
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&t); err != nil || len(t.Hash) != 64 {
+		fail(w, http.StatusBadRequest, "send {\"hash\": sha256 of the token in hex, \"person\": ..., \"scope\": ...}")
+		return
+	}
+	if err := a.o.Backend.Configure(r.Context(), orchestrator.Record{Token: &t}); err != nil {
+		fail(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	write(w, http.StatusOK, t)
+}
+
+func intQuery(r *http.Request, name string, otherwise, most int) int {
+	n, err := strconv.Atoi(r.URL.Query().Get(name))
+	if err != nil || n < 0 {
+		return otherwise
+	}
+	return min(n, most)
+}

@@ -1,0 +1,70 @@
+package orchestrator
+
+import "encoding/binary"
+
+// Token finds an API token by the SHA-256 of its text.
+func (s *State) Token(hash string) (Token, bool) {
+	var t Token
+	ok := s.load(BucketToken, []byte(hash), &t)
+	return t, ok
+}
+
+// Tokens lists all API tokens.
+func (s *State) Tokens() []Token {
+	out := []Token{}
+	s.view.Scan(BucketToken, nil, nil, func(_, v []byte) bool {
+		var t Token
+		if decode(v, &t) {
+			out = append(out, t)
+		}
+		return true
+	})
+	return out
+}
+
+// Quarantined is a body in quarantine.
+type Quarantined struct {
+	Bad
+	Seq   uint64 `json:"seq"`
+	Index int    `json:"index"`
+	At    int64  `json:"at"`
+}
+
+// Quarantine lists up to limit of what could not be understood, oldest first.
+func (s *State) Quarantine(limit int) []Quarantined {
+	out := []Quarantined{}
+	s.view.Scan(BucketBad, nil, nil, func(k, v []byte) bool {
+		var q Quarantined
+		if len(k) == 10 && decode(v, &q) {
+			q.Seq, q.Index = binary.BigEndian.Uint64(k), int(binary.BigEndian.Uint16(k[8:]))
+			out = append(out, q)
+		}
+		return len(out) < limit
+	})
+	return out
+}
+
+// WhyLine says what became of an event of one origin.
+type WhyLine struct {
+	Origin string `json:"origin"`
+	ID     string `json:"id"`
+	Seen
+}
+
+// Why says what became of an event. Without an origin the usual ones are tried.
+func (s *State) Why(origin, id string) []WhyLine {
+	origins := []string{origin}
+	if origin == "" {
+		origins = []string{"http/events", "http/alertmanager", "http/vercel"}
+		for _, p := range s.Config().Projects {
+			origins = append(origins, "nats/"+p.ID)
+		}
+	}
+	var out []WhyLine
+	for _, o := range origins {
+		if v, ok := s.Seen(o, id, s.meta.Now); ok {
+			out = append(out, WhyLine{Origin: o, ID: id, Seen: v})
+		}
+	}
+	return out
+}
