@@ -1,0 +1,174 @@
+package sendgrid
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/mail"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// recipient is one person of an audience; one line of a chunk's blob.
+type recipient struct {
+	Email string `json:"email"`
+	Name  string `json:"name,omitempty"`
+	Lang  string `json:"lang"`
+}
+
+// people is an audience as it was read: everybody once, and where the addresses
+// stood that are none.
+type people struct {
+	all  []recipient
+	bad  []int // line numbers of a CSV file, places in a list
+	seen map[string]bool
+}
+
+// add takes a person in once; the first mention of an address wins.
+func (p *people) add(place int, r recipient) {
+	r.Email = strings.TrimSpace(r.Email)
+	if !isAddress(r.Email) {
+		p.bad = append(p.bad, place)
+		return
+	}
+	key := strings.ToLower(r.Email)
+	if p.seen[key] {
+		return
+	}
+	p.seen[key] = true
+	r.Lang, r.Name = language(r.Lang), plainName(r.Name)
+	p.all = append(p.all, r)
+}
+
+// audience reads the named audience now; all its errors are permanent, because
+// only a person can correct a list.
+func (c *Client) audience(id string) (*people, error) {
+	i := slices.IndexFunc(c.opts.Audiences, func(a orchestrator.Audience) bool { return a.ID == id })
+	if i < 0 {
+		return nil, orchestrator.Permanent(fmt.Errorf("there is no audience %q in the configuration; nobody was mailed", id))
+	}
+	a := c.opts.Audiences[i]
+	p := &people{seen: map[string]bool{}}
+	for n, email := range a.Emails {
+		p.add(n+1, recipient{Email: email})
+	}
+	if a.CSV != "" {
+		if err := p.readFile(a.CSV); err != nil {
+			return nil, orchestrator.Permanent(fmt.Errorf("reading audience %s: %w", id, err))
+		}
+	}
+	switch {
+	case len(p.all) == 0:
+		return nil, orchestrator.Permanent(fmt.Errorf("audience %s is empty%s; nobody was mailed", id, p.leftOut()))
+	case a.Max > 0 && len(p.all) > a.Max:
+		return nil, orchestrator.Permanent(fmt.Errorf("audience %s has %d people, its max is %d; nobody was mailed. Look why it grew, or raise max", id, len(p.all), a.Max))
+	}
+	return p, nil
+}
+
+func (p *people) readFile(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.readCSV(file), file.Close())
+}
+
+// readCSV reads RFC 4180 with a header; email is required, name and lang are not.
+func (p *people) readCSV(in io.Reader) error {
+	buffered := bufio.NewReader(in)
+	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = buffered.Discard(3) // Spreadsheets put a byte order mark in front; it was peeked, so it is there.
+	}
+	reader := csv.NewReader(buffered)
+	reader.ReuseRecord = true
+	header, err := reader.Read()
+	if err != nil {
+		return fmt.Errorf("its header (email,name,lang): %w", err)
+	}
+	column := map[string]int{}
+	for i, name := range header {
+		column[strings.ToLower(strings.TrimSpace(name))] = i
+	}
+	if _, ok := column["email"]; !ok {
+		return errors.New("its first line names no column email")
+	}
+	for {
+		row, err := reader.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		line, _ := reader.FieldPos(0)
+		p.add(line, recipient{Email: row[column["email"]], Name: field(row, column, "name"), Lang: field(row, column, "lang")})
+	}
+}
+
+func field(row []string, column map[string]int, name string) string {
+	if i, ok := column[name]; ok {
+		return row[i]
+	}
+	return ""
+}
+
+// leftOut says which addresses are none, the first five by place.
+func (p *people) leftOut() string {
+	if len(p.bad) == 0 {
+		return ""
+	}
+	var places []string
+	for _, n := range p.bad[:min(5, len(p.bad))] {
+		places = append(places, strconv.Itoa(n))
+	}
+	if len(p.bad) > 5 {
+		places = append(places, "...")
+	}
+	return fmt.Sprintf("; %d left out as no address (line %s)", len(p.bad), strings.Join(places, ", "))
+}
+
+// isAddress reports whether text is one plain address and nothing besides.
+func isAddress(text string) bool {
+	parsed, err := mail.ParseAddress(text)
+	return err == nil && parsed.Address == text && len(text) <= 254
+}
+
+// language maps a language tag to one that mails are written in; English when in doubt.
+func language(tag string) string {
+	if primary, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(tag)), "_", "-"), "-"); primary == "ko" {
+		return "ko"
+	}
+	return "en"
+}
+
+// plainName leaves out what SendGrid refuses in a name, and line breaks.
+func plainName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r == ';' || r == ',' || r < ' ' {
+			return ' '
+		}
+		return r
+	}, name)
+	return clip(strings.Join(strings.Fields(name), " "), 80)
+}
+
+// clip cuts text to n characters.
+func clip(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n])
+	}
+	return text
+}
+
+// masked shows an address without giving it away: a***@x.io.
+func masked(email string) string {
+	local, host, _ := strings.Cut(email, "@")
+	return clip(local, 1) + "***@" + host
+}
