@@ -1,0 +1,71 @@
+package outbound
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+)
+
+const dialTimeout = 5 * time.Second
+
+// guard dials, but only where a handler may go. It looks at the address after
+// resolution, so a public name that points inward is refused as well.
+type guard struct {
+	networks []netip.Prefix
+	hosts    []string // host:port as configured
+}
+
+func newGuard(allow []string) (*guard, error) {
+	g := &guard{}
+	for _, entry := range allow {
+		if prefix, err := netip.ParsePrefix(entry); err == nil {
+			g.networks = append(g.networks, prefix.Masked())
+			continue
+		}
+		if addr, err := netip.ParseAddr(entry); err == nil {
+			g.networks = append(g.networks, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
+			continue
+		}
+		if host, port, err := net.SplitHostPort(entry); err != nil || host == "" || port == "" {
+			return nil, fmt.Errorf("allowed private address %q: write a network (10.1.0.0/16), an address or host:port", entry)
+		}
+		g.hosts = append(g.hosts, entry)
+	}
+	return g, nil
+}
+
+func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	if !slices.Contains(g.hosts, address) {
+		d.ControlContext = g.check
+	}
+	return d.DialContext(ctx, network, address)
+}
+
+// check is called with the resolved address, before anything is sent to it.
+func (g *guard) check(_ context.Context, _, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("address %s: %w", address, err)
+	}
+	ip := to.Addr().Unmap()
+	if !inward(ip) || slices.ContainsFunc(g.networks, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+		return nil
+	}
+	return fmt.Errorf("%s is a private address: a handler goes there only when the configuration lists it", ip)
+}
+
+// inward tells whether an address leads to this machine, this network or nowhere.
+func inward(ip netip.Addr) bool {
+	special := []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"),
+		netip.MustParsePrefix("100.64.0.0/10"), // carriers' own (RFC 6598)
+		netip.MustParsePrefix("64:ff9b::/96"),  // IPv4 inside IPv6 (RFC 6052)
+	}
+	return !ip.IsGlobalUnicast() || ip.IsPrivate() ||
+		slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) })
+}

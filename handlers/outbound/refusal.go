@@ -1,0 +1,55 @@
+package outbound
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// Doubt marks the error of a call that may have changed something: in doubt once
+// the request had left, otherwise as it is, which means that nothing was done.
+func Doubt(err error) error {
+	if Left(err) {
+		return orchestrator.InDoubt(err)
+	}
+	return err
+}
+
+// standardWait is how long to wait after a 429 that does not say.
+const standardWait = 10 * time.Second
+
+// Refused turns the status of an answer that is no success into an error that says
+// text: RetryAfter for 429, Permanent for any other 4xx, and for the rest InDoubt
+// if the call was an effect, because a server that broke may have acted before.
+func Refused(a Answer, effect bool, text string) error {
+	err := errors.New(text)
+	switch {
+	case a.Status == http.StatusTooManyRequests:
+		wait, ok := retryAfter(a.Header)
+		if !ok {
+			wait = standardWait
+		}
+		return orchestrator.RetryAfter(err, max(wait, time.Second))
+	case a.Status == http.StatusRequestTimeout || a.Status >= http.StatusInternalServerError:
+		if effect {
+			return orchestrator.InDoubt(err)
+		}
+		return err
+	}
+	return orchestrator.Permanent(err)
+}
+
+// retryAfter reads Retry-After: seconds or a date (RFC 9110, 10.2.3).
+func retryAfter(h http.Header) (time.Duration, bool) {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(at)), true
+	}
+	return 0, false
+}

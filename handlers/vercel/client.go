@@ -1,0 +1,156 @@
+package vercel
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aimarketplace/backout/handlers/outbound"
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+const (
+	defaultBaseURL = "https://api.vercel.com"
+	probeTimeout   = 4 * time.Second
+)
+
+// Options say whom to call and as whom.
+type Options struct {
+	// BaseURL of the REST API; empty means https://api.vercel.com.
+	BaseURL string
+	// Token is a Vercel access token; it is sent to BaseURL only.
+	Token string
+	// Team is a team id (team_…) or a slug; empty means the token's own account.
+	Team string
+	// AllowPrivate lists private networks the dialer may reach, see outbound.Options.
+	AllowPrivate []string
+	// ProbeBase, when set, is asked instead of the domains themselves, with the
+	// domain as Host: for a stand-in whose domains resolve nowhere.
+	ProbeBase string
+	// Timeout bounds one exchange with the API; 0 means 8 s, at most 15 s.
+	Timeout time.Duration
+	// Logger gets a debug line per call; nil discards.
+	Logger *slog.Logger
+	// Now is the clock that alias requests are compared with; nil is time.Now.
+	Now func() time.Time
+}
+
+// Client talks to Vercel as one team; it is safe for concurrent use.
+type Client struct {
+	base, probeBase string
+	team            string
+	token           string
+	api, web        *outbound.Client
+	now             func() time.Time
+}
+
+// New makes a client. It calls nothing; its errors name the option that is wrong.
+func New(o Options) (*Client, error) {
+	if o.Token == "" {
+		return nil, errors.New("vercel: a token is needed; make one under Account Settings, Tokens")
+	}
+	base := strings.TrimSuffix(cmp.Or(o.BaseURL, defaultBaseURL), "/")
+	if u, err := url.Parse(base); err != nil || u.Host == "" {
+		return nil, fmt.Errorf("vercel: base address %q is not a URL such as %s", base, defaultBaseURL)
+	}
+	client := outbound.Options{
+		Timeout: min(o.Timeout, 15*time.Second), AllowPrivate: o.AllowPrivate, Logger: o.Logger, Redact: []string{o.Token},
+	}
+	api, err := outbound.New(client)
+	if err != nil {
+		return nil, fmt.Errorf("vercel: %w", err)
+	}
+	client.Timeout = min(cmp.Or(o.Timeout, probeTimeout), probeTimeout)
+	web, err := outbound.New(client)
+	if err != nil {
+		return nil, fmt.Errorf("vercel: %w", err)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Client{
+		base: base, probeBase: strings.TrimSuffix(o.ProbeBase, "/"), team: o.Team, token: o.Token,
+		api: api, web: web, now: o.Now,
+	}, nil
+}
+
+// Actions answers the actions by name: vercel.serving, vercel.rollback and
+// vercel.promote.
+func (c *Client) Actions() map[string]orchestrator.Action {
+	return map[string]orchestrator.Action{
+		"vercel.serving":  &serving{client: c},
+		"vercel.rollback": &change{client: c, kind: kindRollback},
+		"vercel.promote":  &change{client: c, kind: kindPromote},
+	}
+}
+
+// call makes a request of the API with the team and the token.
+func (c *Client) call(ctx context.Context, method, path string, query url.Values) (outbound.Answer, error) {
+	if query == nil {
+		query = url.Values{}
+	}
+	switch {
+	case strings.HasPrefix(c.team, "team_"):
+		query.Set("teamId", c.team)
+	case c.team != "":
+		query.Set("slug", c.team)
+	}
+	r := outbound.Request{Method: method, URL: c.base + path, Header: http.Header{"Authorization": {"Bearer " + c.token}}}
+	if len(query) > 0 {
+		r.URL += "?" + query.Encode()
+	}
+	if method != http.MethodGet {
+		// Vercel's CLI sends this literally, with the comment "required".
+		r.Body = []byte("{}")
+		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	return c.api.Do(ctx, r)
+}
+
+// read gets a resource into v; what says what it is, for errors.
+func (c *Client) read(ctx context.Context, what, path string, query url.Values, v any) error {
+	a, err := c.call(ctx, http.MethodGet, path, query)
+	if err != nil {
+		return fmt.Errorf("reading %s from Vercel: %w", what, err)
+	}
+	if a.Status != http.StatusOK {
+		return refused(a, false, "to show "+what)
+	}
+	if err := json.Unmarshal(a.Body, v); err != nil {
+		return fmt.Errorf("reading %s from Vercel: the answer is not what its API describes: %w", what, err)
+	}
+	return nil
+}
+
+// refused says in one sentence what Vercel would not do and what a person can do.
+func refused(a outbound.Answer, effect bool, todo string) error {
+	said := errorOf(a.Body)
+	text := fmt.Sprintf("Vercel refused %s: %s (%d %s)", todo, said.Message, a.Status, said.Code)
+	if a.Status >= http.StatusInternalServerError {
+		text = fmt.Sprintf("Vercel broke when asked %s: %s (%d %s)", todo, said.Message, a.Status, said.Code)
+	}
+	return outbound.Refused(a, effect, text+advice(a.Status))
+}
+
+func advice(status int) string {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "; check that the token is valid and belongs to the configured team"
+	case http.StatusPaymentRequired:
+		return "; the plan allows only the previous deployment: choose that one, or upgrade"
+	case http.StatusNotFound:
+		return "; check the project and the deployment in the configured team"
+	case http.StatusGone:
+		return "; the deployment was deleted: choose another target"
+	case http.StatusUnprocessableEntity:
+		return "; choose a ready production deployment that has served before"
+	}
+	return ""
+}
