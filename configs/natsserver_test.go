@@ -100,6 +100,9 @@ func engineWithStreams(t *testing.T, s *server.Server) (client, *nats.Subscripti
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := engine.Flush(); err != nil { // the server has the subscription before anybody publishes
+		t.Fatal(err)
+	}
 	return engine, tap
 }
 

@@ -56,8 +56,10 @@ type SendGrid struct {
 	AllowPrivate     []Network `yaml:"allow_private"`
 }
 
-// Probing says where probes may go besides the public internet.
+// Probing says where probes may go besides the public internet. BaseURL, when
+// set, is asked instead of the domains, with the domain as Host.
 type Probing struct {
+	BaseURL      string    `yaml:"base_url"`
 	AllowPrivate []Network `yaml:"allow_private"`
 }
 
