@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// How long texts may be, in bytes. The raw body keeps what is cut off.
+const (
+	maxTitle     = 300
+	maxText      = 1000
+	maxWord      = 256
+	maxID        = 256
+	maxReason    = 400
+	maxExcerpt   = 512
+	maxLabels    = 64
+	maxLabelText = 8 << 10
+	maxEventIDs  = 64
+	maxEventID   = 128
+)
+
+// cleaner makes the texts of one item fit for the log and remembers whether
+// something was cut off.
+type cleaner struct{ lost bool }
+
+// text masks secrets, drops control characters and clips.
+func (c *cleaner) text(s string, limit int) string {
+	out := printable(s)
+	out, _ = Mask(out)
+	if len(out) <= limit {
+		return out
+	}
+	c.lost = true
+	return clip(out, limit)
+}
+
+// labels cleans at most 64 labels, the first by name when there are more.
+func (c *cleaner) labels(in map[string]string) map[string]string {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make(map[string]string, min(len(in), maxLabels))
+	size := 0
+	for _, k := range sortedWhenMany(in) {
+		key, value := c.text(k, maxWord), c.text(in[k], maxWord)
+		size += len(key) + len(value)
+		if len(out) >= maxLabels || size > maxLabelText {
+			c.lost = true
+			break
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// sortedWhenMany gives the keys, in order when not all of them will be kept.
+func sortedWhenMany(in map[string]string) []string {
+	keys := slices.Collect(maps.Keys(in))
+	if len(keys) > maxLabels/2 {
+		slices.Sort(keys)
+	}
+	return keys
+}
+
+// cleanText is text without the memory.
+func cleanText(s string, limit int) string {
+	var c cleaner
+	return c.text(s, limit)
+}
+
+// clip cuts at a whole character.
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	cut := limit
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut]
+}
+
+// printable replaces line breaks and tabs by blanks, drops other control
+// characters and marks that turn the reading direction, and mends broken UTF-8.
+func printable(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t' || r == '\u2028' || r == '\u2029':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Noncharacter_Code_Point, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// isPlain reports that a text is printable ASCII, as nearly all are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// appendWait bounds how long a sender waits for the log; slowAppend is worth a
+// line of the log.
+const (
+	appendWait = 12 * time.Second
+	slowAppend = time.Second
+)
+
+// receive takes one delivery: find the source, check who sends, read, check the
+// signature, decode, keep, answer.
+func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
+	s, answered := g.sourceOf(w, r)
+	if answered {
+		return
+	}
+	ok, unsigned := g.admitted(r, s)
+	if !ok {
+		g.refuse(w, r, s)
+		return
+	}
+	d := Delivery{Origin: "http/" + s.Name, Project: s.Project, Header: r.Header, Unsigned: unsigned, VercelProjects: g.opt.VercelProjects}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	d.Body = body
+	if err != nil {
+		g.unread(w, r, s, d, err)
+		return
+	}
+	if s.Auth == AuthHMAC && !g.tokenAdmits(r, s) && !signed(s, r.Header, body) {
+		g.refuse(w, r, s)
+		return
+	}
+	g.take(w, r, s, d)
+}
+
+// tokenAdmits: an API token on /hooks/events stands in for a signature.
+func (g *Gateway) tokenAdmits(r *http.Request, s Source) bool {
+	return s.Name == sourceEvents && g.tokenKnown(r)
+}
+
+// take decodes a verified delivery and answers when the log has it.
+func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Delivery) {
+	decoded, unreadable := g.decoders[s.Name](d)
+	if unreadable != nil {
+		decoded = single(badItem(d.Origin, unreadable.Error(), d.Body))
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), appendWait)
+	defer cancel()
+	start := g.opt.Now()
+	if err := g.keep(ctx, decoded.Items); err != nil {
+		g.busy(w, r, s, err)
+		return
+	}
+	if took := g.opt.Now().Sub(start); took > slowAppend {
+		g.opt.Logger.WarnContext(ctx, "the log took long to take a delivery", "source", s.Name, "took_ms", took.Milliseconds())
+	}
+	if decoded.Truncated > 0 {
+		g.opt.Logger.WarnContext(ctx, "alertmanager left alerts out of a message; raise max_alerts", "source", s.Name, "left_out", decoded.Truncated)
+	}
+	if unreadable != nil {
+		answerError(w, http.StatusBadRequest, unreadable.Error()+"; it is kept in quarantine")
+		return
+	}
+	answerTaken(w, decoded)
+}
+
+// sourceOf finds the source; what is left out of the configuration is refused.
+func (g *Gateway) sourceOf(w http.ResponseWriter, r *http.Request) (s Source, answered bool) {
+	name := r.PathValue("source")
+	s, configured := g.sources[name]
+	switch {
+	case g.decoders[name] == nil:
+		answerError(w, http.StatusNotFound, "there is no such webhook source; known are /hooks/alertmanager, /hooks/events and /hooks/vercel")
+	case !configured:
+		answerError(w, http.StatusUnauthorized, "the source "+name+" is not let in; configure it under hooks."+name)
+	default:
+		return s, false
+	}
+	return s, true
+}
+
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, s Source) {
+	g.opt.Logger.WarnContext(r.Context(), "a delivery was refused: wrong or missing credentials", "source", s.Name, "auth", s.Auth)
+	if s.Auth == AuthBasic {
+		w.Header().Set("WWW-Authenticate", `Basic realm="backout"`)
+	}
+	answerError(w, http.StatusUnauthorized, refusalText(s))
+}
+
+func refusalText(s Source) string {
+	switch s.Auth {
+	case AuthHMAC:
+		if s.Name == sourceVercel {
+			return "the signature is wrong or missing: x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the webhook's secret"
+		}
+		return "the signature is wrong or missing: X-Hub-Signature-256 must be sha256= and the hex HMAC-SHA256 of the raw body"
+	case AuthBasic:
+		return "user or password is wrong or missing: send Authorization: Basic"
+	case AuthPathSecret:
+		return "the secret at the end of the path is wrong or missing"
+	}
+	return "the token is wrong or missing: send Authorization: Bearer TOKEN"
+}
+
+// unread answers for a body that could not be read to its end. Some senders
+// never repeat what got a 4xx, so a body that is too long leaves a line in
+// quarantine when its sender is known.
+func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Delivery, err error) {
+	var tooLong *http.MaxBytesError
+	if !errors.As(err, &tooLong) {
+		answerError(w, http.StatusBadRequest, "the body ended early; send it again")
+		return
+	}
+	if s.Auth != AuthHMAC {
+		ctx, cancel := context.WithTimeout(r.Context(), appendWait)
+		defer cancel()
+		if err := g.keep(ctx, []Item{badItem(d.Origin, "the body is over 1 MiB and was not read; send fewer items at once", d.Body)}); err != nil {
+			g.busy(w, r, s, err)
+			return
+		}
+	}
+	g.opt.Logger.WarnContext(r.Context(), "a delivery was refused: the body is over 1 MiB", "source", s.Name)
+	answerError(w, http.StatusRequestEntityTooLarge, "the body is over 1 MiB; send fewer items at once")
+}
+
+// busy answers 503, which every sender repeats.
+func (g *Gateway) busy(w http.ResponseWriter, r *http.Request, s Source, err error) {
+	g.opt.Logger.ErrorContext(r.Context(), "a delivery could not be kept; the sender was asked to repeat it", "source", s.Name, "error", err)
+	w.Header().Set("Retry-After", "5")
+	if errors.Is(err, orchestrator.ErrLogFull) {
+		answerError(w, http.StatusServiceUnavailable, "the log is full; nothing was taken, send it again later")
+		return
+	}
+	answerError(w, http.StatusServiceUnavailable, "the log did not take it in time; send it again, twice does no harm")
+}

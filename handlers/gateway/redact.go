@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"strings"
+)
+
+// mask stands where a secret stood.
+const mask = "[masked]"
+
+// maskPasses bounds how often a text is looked through: what stands around a
+// masked secret can itself be one.
+const maskPasses = 4
+
+// Redact masks every secret that a text holds, see Mask.
+func Redact(s string) string {
+	s, _ = Mask(s)
+	return s
+}
+
+// RedactBytes is Redact for a raw body. JSON stays JSON, except where a card
+// number stood as a bare number.
+func RedactBytes(b []byte) []byte {
+	s, found := Mask(string(b))
+	if !found {
+		return b
+	}
+	return []byte(s)
+}
+
+// Mask replaces what looks like a credential by [masked] and reports whether it
+// found one, so that the speaker can be told to rotate it. It knows keys of
+// Stripe (sk_live_, rk_live_, whsec_), TossPayments (live_sk, test_sk), SendGrid
+// (SG.), Supabase (sbp_), Slack (xox?-), GitHub (gh?_, github_pat_), JWTs (eyJ),
+// passwords in URLs, Authorization headers, and card numbers by Luhn's check.
+func Mask(s string) (string, bool) {
+	found := false
+	for range maskPasses {
+		out, masked := maskOnce(s)
+		if !masked {
+			break
+		}
+		s, found = out, true
+	}
+	return s, found
+}
+
+func maskOnce(s string) (string, bool) {
+	var b strings.Builder
+	copied := 0
+	for i := 0; i < len(s); {
+		start, end := secretAt(s, i)
+		if end == 0 {
+			i++
+			continue
+		}
+		b.WriteString(s[copied:start])
+		b.WriteString(mask)
+		copied, i = end, end
+	}
+	if copied == 0 {
+		return s, false
+	}
+	b.WriteString(s[copied:])
+	return b.String(), true
+}
+
+// secretAt finds the secret that is recognised at i; end is 0 when there is
+// none. The first byte decides quickly: nearly every text is free of secrets.
+func secretAt(s string, i int) (start, end int) {
+	switch c := s[i]; c {
+	case 's':
+		return key(s, i, "sk_live_", "sk_test_", "sbp_")
+	case 'r':
+		return key(s, i, "rk_live_", "rk_test_")
+	case 'w':
+		return key(s, i, "whsec_")
+	case 'l':
+		return key(s, i, "live_sk_", "live_gsk_")
+	case 't':
+		return key(s, i, "test_sk_", "test_gsk_")
+	case 'x':
+		return key(s, i, "xoxa-", "xoxb-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-")
+	case 'g':
+		return key(s, i, "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_")
+	case 'S', 'e':
+		return dotted(s, i)
+	case 'A', 'a':
+		return header(s, i, "authorization")
+	case 'B', 'b':
+		if start, end = header(s, i, "backout-token"); end == 0 {
+			start, end = bearerToken(s, i)
+		}
+		return start, end
+	case ':':
+		return urlPassword(s, i)
+	default:
+		if '0' <= c && c <= '9' {
+			return card(s, i)
+		}
+	}
+	return 0, 0
+}

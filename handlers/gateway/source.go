@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The senders there is a decoder for.
+const (
+	sourceAlertmanager = "alertmanager"
+	sourceEvents       = "events"
+	sourceVercel       = "vercel"
+)
+
+// How a sender proves who it is.
+const (
+	// AuthHMAC checks a signature of the raw body: x-vercel-signature
+	// (HMAC-SHA1, hex) for vercel, X-Hub-Signature-256 (sha256=hex) otherwise.
+	AuthHMAC = "hmac"
+	// AuthBearer checks `Authorization: Bearer SECRET`.
+	AuthBearer = "bearer"
+	// AuthBasic checks `Authorization: Basic`; its secrets are user:password.
+	AuthBasic = "basic"
+	// AuthPathSecret checks the last part of /hooks/SOURCE/SECRET.
+	AuthPathSecret = "path_secret"
+	// AuthNone checks nothing. Its events are marked as unsigned.
+	AuthNone = "none"
+)
+
+// Source is a sender at /hooks/NAME.
+type Source struct {
+	Name string
+	Auth string
+	// Secrets are all accepted, so that one can be replaced without a gap.
+	Secrets []string
+	// Project, when set, is the only project this source may speak for.
+	Project string
+}
+
+// check refuses a source that could not be verified.
+func (s Source) check(o Options) error {
+	if slices.Contains(s.Secrets, "") {
+		return fmt.Errorf("source %s has an empty secret; set it or take it out", s.Name)
+	}
+	switch s.Auth {
+	case AuthNone:
+		if !o.Loopback {
+			return fmt.Errorf("source %s has auth none, which is allowed on a loopback listener only; choose hmac, bearer, basic or path_secret", s.Name)
+		}
+		return nil
+	case AuthHMAC, AuthBearer, AuthBasic, AuthPathSecret:
+		byToken := s.Name == sourceEvents && s.Auth == AuthBearer && o.Tokens != nil
+		if len(s.Secrets) == 0 && !byToken {
+			return fmt.Errorf("source %s has auth %s but no secret", s.Name, s.Auth)
+		}
+		return nil
+	}
+	return fmt.Errorf("source %s has auth %q; known are hmac, bearer, basic, path_secret and none", s.Name, s.Auth)
+}

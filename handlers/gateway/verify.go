@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" // Vercel signs with HMAC-SHA1 (vercel.com/docs/webhooks).
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"hash"
+	"net/http"
+	"strings"
+)
+
+// TokenHash is how an API token is stored and looked up: the hex SHA-256 of it.
+func TokenHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// admitted reports whether a request may go on to its body. A signature is
+// checked later, over the body.
+func (g *Gateway) admitted(r *http.Request, s Source) (ok, unsigned bool) {
+	if s.Name == sourceEvents && g.tokenKnown(r) {
+		return true, false
+	}
+	if secret := r.PathValue("secret"); secret != "" || s.Auth == AuthPathSecret {
+		return s.Auth == AuthPathSecret && oneOf(s.Secrets, secret), false
+	}
+	switch s.Auth {
+	case AuthNone:
+		return true, true
+	case AuthHMAC:
+		return true, false
+	case AuthBearer:
+		return oneOf(s.Secrets, bearer(r)), false
+	case AuthBasic:
+		user, password, found := r.BasicAuth()
+		return found && oneOf(s.Secrets, user+":"+password), false
+	}
+	return false, false
+}
+
+// tokenKnown looks the bearer up among the API tokens.
+func (g *Gateway) tokenKnown(r *http.Request) bool {
+	token := bearer(r)
+	if g.opt.Tokens == nil || token == "" {
+		return false
+	}
+	t, found := g.opt.Tokens(r.Context(), TokenHash(token))
+	return found && !t.Revoked
+}
+
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// oneOf compares in constant time, lengths included.
+func oneOf(secrets []string, given string) bool {
+	want := sha256.Sum256([]byte(given))
+	found := 0
+	for _, s := range secrets {
+		have := sha256.Sum256([]byte(s))
+		found |= subtle.ConstantTimeCompare(have[:], want[:])
+	}
+	return found == 1 && given != ""
+}
+
+// signed checks the signature over the raw body, for sources that have one.
+func signed(s Source, h http.Header, body []byte) bool {
+	given, algorithm := h.Get("X-Vercel-Signature"), sha1.New
+	if s.Name != sourceVercel {
+		given, algorithm = strings.TrimPrefix(h.Get("X-Hub-Signature-256"), "sha256="), sha256.New
+	}
+	mac, err := hex.DecodeString(given)
+	if err != nil || len(mac) == 0 {
+		return false
+	}
+	ok := false
+	for _, secret := range s.Secrets {
+		ok = hmac.Equal(mac, sign(algorithm, secret, body)) || ok
+	}
+	return ok
+}
+
+func sign(algorithm func() hash.Hash, secret string, body []byte) []byte {
+	m := hmac.New(algorithm, []byte(secret))
+	m.Write(body)
+	return m.Sum(nil)
+}
