@@ -2,6 +2,7 @@ package sendgrid_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,9 +29,7 @@ func TestLetters(t *testing.T) {
 			"full":  {"component": "checkout", "started": 1763920980000, "title": "Market <&> Co\nBcc: x"},
 		} {
 			inputs := map[string]any{"kind": kind, "audience": "two"}
-			for key, value := range more {
-				inputs[key] = value
-			}
+			maps.Copy(inputs, more)
 			preview := p.plan(call(inputs))
 			before := len(p.mails())
 			for n := 1; n <= preview.Chunks; n++ {
