@@ -68,3 +68,13 @@ func (s *State) Why(origin, id string) []WhyLine {
 	}
 	return out
 }
+
+// Count is how many records a bucket has.
+func (s *State) Count(b Bucket) int {
+	n := 0
+	s.view.Scan(b, nil, nil, func(_, _ []byte) bool {
+		n++
+		return true
+	})
+	return n
+}

@@ -1,0 +1,115 @@
+package sim_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mutation removes one guard from the engine's own code.
+type mutation struct {
+	name string
+	file string
+	// edits are pairs of what stands there and what takes its place.
+	edits [][2]string
+}
+
+func mutations() []mutation {
+	return []mutation{
+		{"boot claim", "ownership.go", [][2]string{{
+			`free := own.Epoch == 0`,
+			"if own.Epoch != 0 && !own.Released && own.Instance == c.opt.Instance {\n\t\ts.epoch = own.Epoch\n\t\treturn\n\t}\n\tfree := own.Epoch == 0",
+		}}},
+		{"compare-and-set and read-back", "lane.go", [][2]string{
+			{`m.msg.Fence = &orchestrator.Fence{Subject: orchestrator.SubjectOwn(s.p), Seq: s.epoch}`, `m.msg.Fence = nil`},
+			{
+				`l.acknowledged(m)`,
+				`for _, it := range m.items {
+			if j := it.job; j != nil {
+				call := j.Call
+				call.Attempt = j.attempt
+				s.calls = append(s.calls, Task{Kind: TaskDo, Action: j.Action, Call: call, Timeout: time.Second, shard: s, key: j.key, job: j, ref: j.StepRef})
+				delete(s.jobs, j.attempt)
+			}
+		}
+		l.acknowledged(m)`,
+			},
+		}},
+		{"a refused intent is not acted on", "executor.go", [][2]string{{
+			"if !d.Accepted {\n\t\t\tdelete(s.busy, j.key)\n\t\t\treturn\n\t\t}",
+			"if !d.Accepted {\n\t\t\td.Action, d.Call, d.Timeout = j.Action, j.Call, j.Timeout\n\t\t}",
+		}}},
+	}
+}
+
+// TestSim_turnsRedWithoutAGuard removes each guard from the engine's source by a
+// build overlay and expects the simulator to notice within a minute.
+func TestSim_turnsRedWithoutAGuard(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: builds the engine once per guard; run without -short")
+	}
+	for _, m := range mutations() {
+		t.Run(m.name, func(t *testing.T) {
+			start := time.Now()
+			out, err := runMutated(t, m)
+			if err == nil {
+				t.Fatalf("the simulator stayed green without: %s\n%s", m.name, out)
+			}
+			if !strings.Contains(out, "seed ") {
+				t.Fatalf("it failed for another reason:\n%s", out)
+			}
+			t.Logf("found after %s: %s", time.Since(start).Round(100*time.Millisecond), firstSeed(out))
+		})
+	}
+}
+
+func firstSeed(out string) string {
+	for _, line := range strings.Split(out, "\n") {
+		if strings.Contains(line, "seed ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}
+
+func runMutated(t *testing.T, m mutation) (string, error) {
+	t.Helper()
+	source, err := filepath.Abs(filepath.Join("..", "engine", m.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(code)
+	for _, e := range m.edits {
+		if strings.Count(text, e[0]) != 1 {
+			t.Fatalf("%s does not contain the guard once: %s", m.file, e[0])
+		}
+		text = strings.Replace(text, e[0], e[1], 1)
+	}
+	dir := t.TempDir()
+	mutated, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(mutated, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := json.Marshal(map[string]map[string]string{"Replace": {source: mutated}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(overlay, list, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count=1", "-run", "^TestSim$", ".")
+	cmd.Env = append(os.Environ(), "BACKOUT_SIM_TIME=60s")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
