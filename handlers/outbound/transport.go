@@ -50,7 +50,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	started := time.Now()
 	resp, err := t.next.RoundTrip(r.WithContext(ctx))
 	line := []slog.Attr{
-		slog.String("method", r.Method), slog.String("host", r.URL.Host),
+		slog.String("method", r.Method), slog.String("host", t.secrets.Replace(r.URL.Host)),
 		slog.String("path", t.secrets.Replace(r.URL.Path)), slog.Duration("took", time.Since(started)),
 	}
 	if err != nil {

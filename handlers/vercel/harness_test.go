@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -160,9 +161,7 @@ func (n *night) fits() {
 func (n *night) action(name string, with map[string]any) (orchestrator.Action, orchestrator.Call) {
 	n.Helper()
 	inputs := map[string]any{"project": "prj_shop", "domains": domains}
-	for k, v := range with {
-		inputs[k] = v
-	}
+	maps.Copy(inputs, with)
 	raw, err := json.Marshal(inputs)
 	if err != nil {
 		n.Fatal(err)
