@@ -16,9 +16,9 @@ type node struct {
 	core      *engine.Core
 	view      *orchestrator.MemoryView
 	committed *orchestrator.MemoryView
-	// gone is since when the others hear nothing, -1 while they do.
-	gone int64
-	// pausedUntil holds back everything that happens to the node.
+	// silentSince is when the node crashed or was paused last, and pausedUntil
+	// holds back everything that happens to it.
+	silentSince int64
 	pausedUntil int64
 	// wakeAt is when next is to be called, 0 for no time.
 	wakeAt int64
@@ -36,7 +36,7 @@ func (n *node) start() {
 		return
 	}
 	n.core = engine.NewCore(n.w.fold, state, engine.CoreOptions{Instance: n.name, Boot: fmt.Sprint(n.name, ".", n.boots), Workers: 2})
-	n.gone, n.wakeAt = -1, 0
+	n.wakeAt = 0
 	n.read()
 	n.w.at(n.w.delay(20, 300), n.guard(n.commit))
 	n.w.at(100, n.guard(n.poll))
@@ -48,8 +48,14 @@ func (n *node) crash() {
 		return
 	}
 	n.core = nil
-	n.gone = n.w.now
+	n.silentSince = n.w.now
 	n.w.at(n.w.delay(50, 6000), n.start)
+}
+
+// silent reports whether the others have heard nothing for long enough.
+func (n *node) silent() bool {
+	down := n.core == nil || n.w.now < n.pausedUntil
+	return down && n.w.now-n.silentSince > suspicion
 }
 
 // guard lets fn happen to this boot only, and after a pause if there is one.
@@ -111,7 +117,7 @@ func (n *node) commit() {
 func (n *node) next() {
 	for _, other := range n.w.nodes {
 		if other != n {
-			n.core.Suspect(other.name, other.gone >= 0 && n.w.now-other.gone > suspicion || n.w.chance(400))
+			n.core.Suspect(other.name, other.silent() || n.w.chance(400))
 		}
 	}
 	work := n.core.Next(n.w.time())
@@ -240,15 +246,9 @@ func (w *world) fault() {
 	case 0:
 		n.crash()
 	case 1:
-		n.pausedUntil = w.now + w.delay(10, 9000)
-		if n.gone < 0 && n.core != nil {
-			n.gone = w.now
-			until := n.pausedUntil
-			w.at(until-w.now, func() {
-				if n.core != nil && w.now >= n.pausedUntil {
-					n.gone = -1
-				}
-			})
+		if n.core != nil && w.now >= n.pausedUntil {
+			n.silentSince = w.now
+			n.pausedUntil = w.now + w.delay(10, 9000)
 		}
 	}
 	w.at(w.delay(200, 4000), w.fault)
