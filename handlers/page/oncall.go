@@ -37,16 +37,26 @@ type OnCall struct {
 }
 
 // New makes the action. Without a channel it still runs, and says that nobody
-// was told.
-func New(o Options) *OnCall {
+// was told. Two channels of one name are an error: a person could not tell them
+// apart in the timeline.
+func New(o Options) (*OnCall, error) {
+	names := map[string]bool{}
+	for _, ch := range o.Channels {
+		if names[ch.Name()] {
+			return nil, fmt.Errorf("page: there are two paging channels named %s", ch.Name())
+		}
+		names[ch.Name()] = true
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &OnCall{channels: o.Channels, log: o.Logger}
+	return &OnCall{channels: o.Channels, log: o.Logger}, nil
 }
 
-// Actions are what playbooks can do with it.
-func (o *OnCall) Actions() []orchestrator.Action { return []orchestrator.Action{o} }
+// Actions are what playbooks can do with it, by name.
+func (o *OnCall) Actions() map[string]orchestrator.Action {
+	return map[string]orchestrator.Action{orchestrator.PageAction: o}
+}
 
 const (
 	// atOnce bounds how many messages are on their way at a time.

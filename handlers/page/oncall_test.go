@@ -57,6 +57,15 @@ func mailWire() *wire {
 	return &wire{name: "e-mail", address: func(p orchestrator.Person) string { return p.Email }}
 }
 
+func oncall(t *testing.T, o page.Options) *page.OnCall {
+	t.Helper()
+	made, err := page.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
 func call(t *testing.T, people ...orchestrator.Person) orchestrator.Call {
 	t.Helper()
 	raw, err := json.Marshal(orchestrator.PageInputs{Text: "INC-7: checkout is down", People: people})
@@ -117,7 +126,7 @@ func TestDo(t *testing.T) {
 			t.Parallel()
 			chat, post := slackWire(), mailWire()
 			chat.broken, post.broken = tt.slack, tt.mail
-			out, err := page.New(page.Options{Channels: []page.Channel{chat, post}}).Do(t.Context(), call(t, tt.people...))
+			out, err := oncall(t, page.Options{Channels: []page.Channel{chat, post}}).Do(t.Context(), call(t, tt.people...))
 			if fmt.Sprint(err) != fmt.Sprint(failure(tt.fails)) || out.Text != tt.text || string(out.Data) != tt.data {
 				t.Errorf("text %q\ndata %s\nerror %v", out.Text, out.Data, err)
 			}
@@ -142,12 +151,12 @@ func TestDo_withoutChannelsOrPeople(t *testing.T) {
 	t.Parallel()
 	ann, _, _ := crew()
 	var log bytes.Buffer
-	silent := page.New(page.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	silent := oncall(t, page.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	out, err := silent.Do(t.Context(), call(t, ann))
 	if err != nil || !strings.HasPrefix(out.Text, "no paging channel is configured: nobody was told") || !strings.Contains(log.String(), "level=WARN") {
 		t.Errorf("%+v %v\n%s", out, err, &log)
 	}
-	o := page.New(page.Options{Channels: []page.Channel{slackWire()}})
+	o := oncall(t, page.Options{Channels: []page.Channel{slackWire()}})
 	if _, err := o.Do(t.Context(), call(t)); !orchestrator.IsPermanent(err) {
 		t.Errorf("nobody to page: %v", err)
 	}
@@ -166,7 +175,7 @@ func TestDo_hangingChannelIsBoundedInTimeAndNumber(t *testing.T) {
 		chat := slackWire()
 		chat.hang = true
 		begin := time.Now()
-		_, err := page.New(page.Options{Channels: []page.Channel{chat}}).Do(t.Context(), call(t, people...))
+		_, err := oncall(t, page.Options{Channels: []page.Channel{chat}}).Do(t.Context(), call(t, people...))
 		if err == nil || time.Since(begin) >= 20*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
@@ -179,19 +188,26 @@ func TestDo_hangingChannelIsBoundedInTimeAndNumber(t *testing.T) {
 func TestPlanVerifySpec(t *testing.T) {
 	t.Parallel()
 	ann, bob, _ := crew()
-	o := page.New(page.Options{Channels: []page.Channel{slackWire(), mailWire()}})
+	o := oncall(t, page.Options{Channels: []page.Channel{slackWire(), mailWire()}})
 	preview, err := o.Plan(t.Context(), call(t, ann, bob, orchestrator.Person{ID: "dan"}))
 	want := `page Ann Lee by Slack and e-mail, bob by Slack, dan by nothing, no channel has an address of theirs: "INC-7: checkout is down"`
 	if err != nil || preview.Text != want {
 		t.Errorf("%q %v", preview.Text, err)
 	}
-	if preview, err := page.New(page.Options{}).Plan(t.Context(), call(t, ann)); err != nil || !strings.HasPrefix(preview.Text, "no paging channel") {
+	if preview, err := oncall(t, page.Options{}).Plan(t.Context(), call(t, ann)); err != nil || !strings.HasPrefix(preview.Text, "no paging channel") {
 		t.Errorf("%q %v", preview.Text, err)
 	}
 	if out, err := o.Verify(t.Context(), call(t), ""); err != nil || out.Kind != orchestrator.OutcomeCannotTell {
 		t.Errorf("%+v %v", out, err)
 	}
-	if s := o.Actions()[0].Spec(); s.Name != orchestrator.PageAction || s.Effect || s.Safety != orchestrator.Repeatable {
+	if s := o.Actions()[orchestrator.PageAction].Spec(); s.Name != orchestrator.PageAction || s.Effect || s.Safety != orchestrator.Repeatable {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestNew_twoChannelsOfOneName(t *testing.T) {
+	t.Parallel()
+	if _, err := page.New(page.Options{Channels: []page.Channel{slackWire(), slackWire()}}); err == nil {
+		t.Error("two channels of one name were taken")
 	}
 }

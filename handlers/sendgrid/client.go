@@ -99,5 +99,7 @@ func New(o Options) (*Client, error) {
 	return &Client{opts: o, rest: &rest.Client{HTTPClient: client.HTTP}, words: words}, nil
 }
 
-// Actions are what playbooks can do with this client.
-func (c *Client) Actions() []orchestrator.Action { return []orchestrator.Action{&notice{c}} }
+// Actions are what playbooks can do with this client, by name.
+func (c *Client) Actions() map[string]orchestrator.Action {
+	return map[string]orchestrator.Action{noticeAction: &notice{c}}
+}

@@ -84,7 +84,7 @@ func start(t *testing.T, change func(*sendgrid.Options)) *post {
 	if err != nil {
 		t.Fatalf("making the client: %v", err)
 	}
-	return &post{T: t, url: s.URLs().SendGrid, client: client, action: client.Actions()[0], log: log}
+	return &post{T: t, url: s.URLs().SendGrid, client: client, action: client.Actions()["sendgrid.notice"], log: log}
 }
 
 // call is a call of sendgrid.notice with these inputs.

@@ -24,19 +24,14 @@ func (c *Client) Mail(ctx context.Context, to orchestrator.Person, subject, text
 	return err
 }
 
-// PageChannel pages people by e-mail.
-type PageChannel struct{ client *Client }
+// Name is what people call this channel; with Reaches and Page a Client fits
+// page.Channel.
+func (c *Client) Name() string { return "e-mail" }
 
-// Pages is this client as a way to page people; it fits page.Channel.
-func (c *Client) Pages() PageChannel { return PageChannel{c} }
-
-// Name is what people call this channel.
-func (PageChannel) Name() string { return "e-mail" }
-
-// Reaches reports whether the person has an address.
-func (PageChannel) Reaches(p orchestrator.Person) bool { return p.Email != "" }
+// Reaches reports whether the configuration has the person's address.
+func (c *Client) Reaches(p orchestrator.Person) bool { return p.Email != "" }
 
 // Page mails the text; its beginning is the subject.
-func (ch PageChannel) Page(ctx context.Context, p orchestrator.Person, text string) error {
-	return ch.client.Mail(ctx, p, "[page] "+oneLine(text, 120), text+"\n")
+func (c *Client) Page(ctx context.Context, p orchestrator.Person, text string) error {
+	return c.Mail(ctx, p, "[page] "+oneLine(text, 120), text+"\n")
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
+const noticeAction = "sendgrid.notice"
+
 // notice is the action sendgrid.notice.
 type notice struct{ *Client }
 
@@ -18,7 +20,7 @@ type notice struct{ *Client }
 // sense that looking changes nothing; the usual answer is that nobody can tell.
 func (n *notice) Spec() orchestrator.Spec {
 	return orchestrator.Spec{
-		Name: "sendgrid.notice", Effect: true, Safety: orchestrator.Verifiable, Chunked: true,
+		Name: noticeAction, Effect: true, Safety: orchestrator.Verifiable, Chunked: true,
 		CallTimeout: 20_000, Settle: 30_000,
 		Inputs:      []string{"kind", "audience", "same_as?", "component?", "title?", "started?"},
 		Permissions: []string{"Mail Send"},

@@ -160,7 +160,7 @@ func TestDo_reasonsHideAddresses(t *testing.T) {
 func TestPages_mailOnePerson(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil)
-	pages := p.client.Pages()
+	pages := p.client
 	ann := orchestrator.Person{ID: "ann", Name: "Lee; Ann", Email: "ann@x.test"}
 	if !pages.Reaches(ann) || pages.Reaches(orchestrator.Person{ID: "bob"}) || pages.Name() != "e-mail" {
 		t.Error("who can be reached is wrong")
