@@ -111,7 +111,7 @@ func (d Delivery) alertmanagerItem(a *alertmanagerAlert, truncated int, raw []by
 
 // alertmanager carries the texts over.
 func (c *cleaner) alertmanager(a *alertmanagerAlert, ev *orchestrator.Event) {
-	ev.Fingerprint = c.text(a.Fingerprint, maxID)
+	ev.Fingerprint = cleanID(a.Fingerprint, nil)
 	ev.ID = ev.Fingerprint + "/" + strconv.FormatInt(ev.StartsAt, 10) + "/" + a.Status
 	ev.Labels = c.labels(a.Labels)
 	ev.Name = c.text(a.Labels["alertname"], maxTitle)

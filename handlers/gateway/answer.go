@@ -23,9 +23,10 @@ func answerTaken(w http.ResponseWriter, d Decoded) {
 	answerJSON(w, http.StatusOK, t)
 }
 
-// answerError says what is wrong and what to do about it.
+// answerError says what is wrong and what to do about it; the text quotes nothing
+// of the body that has not been cleaned.
 func answerError(w http.ResponseWriter, status int, text string) {
-	answerJSON(w, status, map[string]string{"error": cleanText(text, maxReason)})
+	answerJSON(w, status, map[string]string{"error": text})
 }
 
 // answerJSON writes the answer; a sender that is gone by then has nobody to tell.

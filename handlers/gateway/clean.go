@@ -19,7 +19,6 @@ const (
 	maxLabels    = 64
 	maxLabelText = 8 << 10
 	maxEventIDs  = 64
-	maxEventID   = 128
 )
 
 // cleaner makes the texts of one item fit for the log and remembers whether

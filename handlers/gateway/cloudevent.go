@@ -78,7 +78,7 @@ func (c *cleaner) deploy(f *fields, ev *orchestrator.Event) {
 
 func (c *cleaner) alert(f *fields, ev *orchestrator.Event) {
 	ev.Component = c.text(f.text("component"), maxWord)
-	ev.Fingerprint, ev.Name = c.text(f.text("fingerprint"), maxID), c.text(f.text("name"), maxTitle)
+	ev.Fingerprint, ev.Name = cleanID(f.text("fingerprint"), nil), c.text(f.text("name"), maxTitle)
 	ev.Severity = strings.ToLower(c.text(f.text("severity"), maxWord))
 	ev.Summary, ev.Labels = c.text(f.text("summary"), maxText), c.labels(f.labels("labels"))
 	ev.Release, ev.Value = c.text(f.text("release"), maxWord), c.text(f.word("value"), maxWord)
@@ -97,6 +97,6 @@ func (c *cleaner) webhook(f *fields, ev *orchestrator.Event) {
 		c.lost, ids = true, ids[:maxEventIDs]
 	}
 	for _, id := range ids {
-		ev.EventIDs = append(ev.EventIDs, c.text(id, maxEventID))
+		ev.EventIDs = append(ev.EventIDs, cleanID(id, nil))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -98,9 +99,7 @@ func (d Delivery) binaryEvent(body []byte) Item {
 		return badItem(d.Origin, "the body is the event's data and must be JSON", body)
 	}
 	whole := map[string]json.RawMessage{"data": body}
-	for name, value := range f.values {
-		whole[name] = value
-	}
+	maps.Copy(whole, f.values)
 	raw, err := json.Marshal(whole)
 	if err != nil {
 		return badItem(d.Origin, "the event cannot be read: "+err.Error(), body)

@@ -139,16 +139,14 @@ func kindOf(raw []byte) string {
 
 // mistake says what is wrong with JSON in words that name the member.
 func mistake(err error) string {
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
+	if wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := wrongType.Field
 		if field == "" {
 			field = "the body"
 		}
 		return fmt.Sprintf("%s has the wrong type, it is a JSON %s", field, wrongType.Value)
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("broken JSON at byte %d: %s", syntax.Offset, syntax.Error())
 	}
 	return "broken JSON: " + err.Error()

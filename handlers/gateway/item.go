@@ -117,7 +117,8 @@ func identity(first string, rest ...string) string {
 }
 
 // cleanID makes an id fit to be kept. One that held a secret or is too long is
-// replaced by a hash over the whole item, so it still tells repeats from news.
+// replaced by a hash over it and the whole item (raw, which may be nil), so it
+// still tells repeats from news.
 func cleanID(id string, raw []byte) string {
 	kept := cleanText(id, maxID)
 	if kept == id {

@@ -68,7 +68,7 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Deliv
 		g.opt.Logger.WarnContext(ctx, "alertmanager left alerts out of a message; raise max_alerts", "source", s.Name, "left_out", decoded.Truncated)
 	}
 	if unreadable != nil {
-		answerError(w, http.StatusBadRequest, unreadable.Error()+"; it is kept in quarantine")
+		answerError(w, http.StatusBadRequest, cleanText(unreadable.Error(), maxReason)+"; it is kept in quarantine")
 		return
 	}
 	answerTaken(w, decoded)
@@ -116,8 +116,7 @@ func refusalText(s Source) string {
 // never repeat what got a 4xx, so a body that is too long leaves a line in
 // quarantine when its sender is known.
 func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Delivery, err error) {
-	var tooLong *http.MaxBytesError
-	if !errors.As(err, &tooLong) {
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); !tooLong {
 		answerError(w, http.StatusBadRequest, "the body ended early; send it again")
 		return
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -57,15 +58,17 @@ func (d Delivery) vercelAlert(b *vercelBody, ev orchestrator.Event, i int, a *ve
 	if strings.Contains(strings.ToLower(a.Type), "usage") {
 		ev.Severity = "warning"
 	}
-	ev.Fingerprint = c.text(strings.Trim(a.Type+"/"+a.Metric, "/"), maxID)
+	ev.Fingerprint = cleanID(strings.Trim(a.Type+"/"+a.Metric, "/"), nil)
 	if ev.Fingerprint == "" {
 		ev.Fingerprint = ev.Name
 	}
 	ev.Summary, ev.Value = c.text(a.summary(), maxText), c.text(a.Count.String(), maxWord)
 	ev.URL = c.text(b.Payload.Links.Observability, maxText)
-	ev.Labels = c.labels(map[string]string{
+	labels := map[string]string{
 		"vercel_project": ev.Labels["vercel_project"], "vercel_slug": b.Payload.ProjectSlug, "type": a.Type, "metric": a.Metric,
-	})
+	}
+	maps.DeleteFunc(labels, func(_, v string) bool { return v == "" })
+	ev.Labels = c.labels(labels)
 	return d.eventItem(&ev, d.Body, c.lost)
 }
 

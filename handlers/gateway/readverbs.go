@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+)
+
+// readWhole: a verb about an incident as a whole, with an optional reason.
+func readWhole(r *reading) error {
+	r.text()
+	return nil
+}
+
+// readStep: a verb about a step. The first word is the step; words in quotes are
+// a reason.
+func readStep(r *reading) error {
+	r.cmd.Step = strings.ToLower(r.name())
+	r.text()
+	return nil
+}
+
+// readChoose: the last of the words is the choice.
+func readChoose(r *reading) error {
+	if r.cmd.Args["choice"] != "" {
+		return readStep(r)
+	}
+	switch len(r.rest) {
+	case 1:
+	case 2:
+		if r.cmd.Step = strings.ToLower(r.name()); r.cmd.Step == "" {
+			return r.verb.usage("that names no step")
+		}
+	default:
+		return r.verb.usage("name one choice")
+	}
+	return r.set("choice", r.rest[0].text)
+}
+
+// readAnswer: a step, then name=value only.
+func readAnswer(r *reading) error {
+	if !r.afterPair {
+		r.cmd.Step = strings.ToLower(r.name())
+	}
+	if len(r.rest) > 0 {
+		return r.verb.usage(fmt.Sprintf("%q belongs to no answer; put quotes around a value with blanks, as in root_cause=\"a null pointer\"", clip(r.rest[0].text, 40)))
+	}
+	return nil
+}
+
+func readSnooze(r *reading) error {
+	if len(r.rest) > 0 && r.cmd.Args["for"] == "" {
+		if err := r.set("for", strings.ToLower(r.rest[0].text)); err != nil {
+			return err
+		}
+		r.rest = r.rest[1:]
+	}
+	if !isWait(r.cmd.Args["for"]) {
+		return r.verb.usage("say for how long, at most 8h")
+	}
+	r.text()
+	return nil
+}
+
+// isWait: a whole number of seconds, minutes or hours, as the fold reads it.
+func isWait(s string) bool {
+	n := span(s, 0, isDigit)
+	return n > 0 && n <= 5 && (s[n:] == "s" || s[n:] == "m" || s[n:] == "h")
+}
+
+// readNote takes everything behind the incident as it was typed.
+func readNote(r *reading) error {
+	if err := r.incident(); err != nil {
+		return err
+	}
+	r.text()
+	if r.cmd.Text == "" {
+		return r.verb.usage("say what to note")
+	}
+	return nil
+}
+
+// project reads the project, which may be left out where only one can be meant.
+func (r *reading) project() error {
+	r.cmd.Project = r.name()
+	switch {
+	case r.cmd.Project == "" && r.speech.Project == "":
+		return r.verb.usage("say which project")
+	case r.cmd.Project == "":
+		r.cmd.Project = r.speech.Project
+	case r.speech.Project != "" && r.cmd.Project != r.speech.Project:
+		return fmt.Errorf("you can only speak about project %s here, not about %s", r.speech.Project, r.cmd.Project)
+	}
+	return nil
+}
+
+func readOpen(r *reading) error {
+	if err := r.project(); err != nil {
+		return err
+	}
+	if r.text(); r.cmd.Text == "" {
+		return r.verb.usage("say what people see")
+	}
+	return nil
+}
+
+func readRollback(r *reading) error {
+	if err := r.project(); err != nil {
+		return err
+	}
+	r.text()
+	return nil
+}
+
+func readHold(r *reading) error {
+	action := strings.ToLower(r.name())
+	if action != "set" && action != "lift" {
+		return r.verb.usage("say set or lift")
+	}
+	if err := r.set("action", action); err != nil {
+		return err
+	}
+	return readRollback(r)
+}
+
+// readPause: without a project it means all, or the only one that can be meant.
+func readPause(r *reading) error {
+	if len(r.rest) == 0 {
+		r.cmd.Project = r.speech.Project
+		return nil
+	}
+	return readRollback(r)
+}

@@ -1,0 +1,80 @@
+package gateway
+
+import "strings"
+
+const verbNote = "note"
+
+// verb is one command: how it is written, what it does, and how the words behind
+// it are read.
+type verb struct {
+	name  string
+	form  string
+	about string
+	// options are the --names, pairs the name=value it knows; "*" is any.
+	options []string
+	pairs   []string
+	read    func(*reading) error
+}
+
+// verbs are all commands, in the order in which help shows them.
+func verbs() []verb {
+	reason := []string{"reason"}
+	place := []string{"reason", "environment"}
+	preview := []string{"preview"}
+	return []verb{
+		{"open", `open PROJECT "what people see" [--severity S] [--component C] [--environment E] [--since T] [--playbook P]`, "open an incident by hand", []string{"severity", "component", "environment", "since", "playbook", "reason"}, nil, readOpen},
+		{"rollback", `rollback PROJECT --reason "..." [--environment E] [--component C] [--severity S] [--since T]`, "go back to the newest safe deployment", []string{"severity", "component", "environment", "since", "reason"}, nil, readRollback},
+		{"ack", "ack [INC-n]", "say that you have it", reason, nil, readWhole},
+		{"approve", "approve [INC-n] [STEP] [preview=HASH] [--reason \"...\"]", "agree to what was shown", []string{"reason", "preview"}, preview, readStep},
+		{"now", "now [INC-n] [STEP] [preview=HASH]", "do not wait for the veto time", []string{"reason", "preview"}, preview, readStep},
+		{"reject", "reject [INC-n] [STEP] [--reason \"...\"]", "call a step off", []string{"reason", "preview"}, preview, readStep},
+		{"choose", "choose [INC-n] [STEP] KEY", "answer a question with one of its choices", []string{"reason", "choice"}, []string{"choice"}, readChoose},
+		{"answer", "answer [INC-n] [STEP] name=value ... checked=all", "answer a question or confirm a checklist", reason, []string{"*"}, readAnswer},
+		{"retry", "retry [INC-n] [STEP]", "try a failed or unknown step again", reason, nil, readStep},
+		{"skip", "skip [INC-n] [STEP]", "go on without a step", reason, nil, readStep},
+		{"confirm-done", "confirm-done [INC-n] [STEP]", "say that a step is done, whoever did it", reason, nil, readStep},
+		{"stop", "stop [INC-n]", "end the plan; nothing is undone", reason, nil, readWhole},
+		{"snooze", "snooze [INC-n] 4h", "no pages for a while, at most 8h", []string{"reason", "for"}, []string{"for"}, readSnooze},
+		{verbNote, "note [INC-n] text", "write a line into the timeline", nil, nil, readNote},
+		{"resolve", "resolve [INC-n]", "say that users are well again", reason, nil, readWhole},
+		{"close", "close [INC-n]", "end a resolved incident", reason, nil, readWhole},
+		{"reopen", "reopen [INC-n]", "take a resolved incident up again", reason, nil, readWhole},
+		{"dismiss", "dismiss [INC-n]", "say that it was no incident", reason, nil, readWhole},
+		{"hold", "hold set|lift PROJECT [--environment E] [--reason \"...\"]", "keep new deployments away from production, or let them in", place, nil, readHold},
+		{"pause", "pause [PROJECT] [--reason \"...\"]", "no new effects, on one project or on all", reason, nil, readPause},
+		{"unpause", "unpause [PROJECT]", "allow effects again and re-arm the breaker", reason, nil, readPause},
+		{"help", "help", "show this list", nil, nil, func(*reading) error { return nil }},
+	}
+}
+
+func verbNamed(name string) (verb, bool) {
+	for _, v := range verbs() {
+		if v.name == name {
+			return v, true
+		}
+	}
+	return verb{}, false
+}
+
+// Help lists the commands, one per line.
+func Help() string {
+	var b strings.Builder
+	for _, v := range verbs() {
+		b.WriteString(v.form + "\n    " + v.about + "\n")
+	}
+	b.WriteString("INC-n and STEP may be left out when exactly one thing waits for you.\n")
+	return b.String()
+}
+
+// nearestVerb suggests what was meant.
+func nearestVerb(name string) string {
+	all := verbs()
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].name
+	}
+	if best := nearest(name, names); best != "" {
+		return "did you mean `" + best + "`?"
+	}
+	return "`help` lists the commands"
+}
