@@ -111,6 +111,13 @@ func Left(err error) bool {
 	return errors.As(err, &e) && e.left
 }
 
+// Unsent tells whether err came before the request had left this machine. For
+// errors of an SDK it is the safer question: what is neither was sent, or may be.
+func Unsent(err error) bool {
+	var e *exchangeError
+	return errors.As(err, &e) && !e.left
+}
+
 // hide says err in words without secrets and without the address's query.
 func (c *Client) hide(err error) error {
 	cause := err

@@ -51,8 +51,15 @@ var domains = []string{"shop.test", "www.shop.test", "seller.shop.test"}
 
 func start(t *testing.T, change ...func(*vercel.Options)) *night {
 	t.Helper()
+	return startIn(t, sandbox.Options{Seed: 7, ErrorRate: -1}, change...)
+}
+
+// startIn is start in a sandbox of the given seed and unkindness.
+func startIn(t *testing.T, world sandbox.Options, change ...func(*vercel.Options)) *night {
+	t.Helper()
 	c := &clock{now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)}
-	s, err := sandbox.Start(t.Context(), sandbox.Options{Seed: 7, ErrorRate: -1, Now: c.Now, Token: secret})
+	world.Now, world.Token = c.Now, secret
+	s, err := sandbox.Start(t.Context(), world)
 	if err != nil {
 		t.Fatalf("starting the sandbox: %v", err)
 	}
