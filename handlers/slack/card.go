@@ -3,6 +3,7 @@ package slack
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	api "github.com/slack-go/slack"
 	"github.com/slack-go/slack/slackutilsx"
@@ -48,7 +49,7 @@ type Choice struct {
 // Slack's limits (docs.slack.dev/reference/block-kit): 3,000 characters in a
 // section, 75 in a button, 25 buttons in a row, 50 blocks in a message.
 const (
-	maxSection = 2500 // Escaping makes text longer.
+	maxSection = 2800 // The step's name stands in front.
 	maxLabel   = 70
 	maxButtons = 20
 	maxAsked   = 15
@@ -57,24 +58,24 @@ const (
 // title is the message in one line, for notifications.
 func (k *Card) title() string {
 	i := k.Incident
-	return escaped(clip(fmt.Sprintf("%s %s, %s: %s", i.ID, i.Severity, i.State, i.Title), 1000))
+	return fitted(fmt.Sprintf("%s %s, %s: %s", i.ID, i.Severity, i.State, i.Title), 1000)
 }
 
 // blocks draw the card: the head, what is known, then each question with its
 // buttons.
 func (k *Card) blocks() []api.Block {
 	i := k.Incident
-	head := fmt.Sprintf("*%s*  %s, %s\n%s", escaped(i.ID), escaped(i.Severity), escaped(i.State), escaped(clip(i.Title, 300)))
+	head := fmt.Sprintf("*%s*  %s, %s\n%s", escaped(i.ID), escaped(i.Severity), escaped(i.State), fitted(i.Title, 1000))
 	blocks := []api.Block{section(head)}
 	if len(i.Summary) > 0 {
-		blocks = append(blocks, section(escaped(clip(strings.Join(i.Summary, "\n"), maxSection))))
+		blocks = append(blocks, section(fitted(strings.Join(i.Summary, "\n"), maxSection)))
 	}
 	for n, a := range k.Waiting {
 		if n == maxAsked {
 			blocks = append(blocks, section(fmt.Sprintf("%d more wait; see `incident show %s`", len(k.Waiting)-n, escaped(i.ID))))
 			break
 		}
-		blocks = append(blocks, section("*"+escaped(a.Step)+"*: "+escaped(clip(a.full(), maxSection))))
+		blocks = append(blocks, section("*"+escaped(a.Step)+"*: "+fitted(a.full(), maxSection)))
 		if buttons := a.buttons(i.ID); len(buttons) > 0 {
 			blocks = append(blocks, api.NewActionBlock("", buttons...))
 		}
@@ -117,7 +118,7 @@ func (a Asked) buttons(incident string) []api.BlockElement {
 }
 
 func button(id, label, words string) *api.ButtonBlockElement {
-	return api.NewButtonBlockElement(clip(id, 250), clip(words, 2000), api.NewTextBlockObject(api.PlainTextType, clip(escaped(label), maxLabel), false, false))
+	return api.NewButtonBlockElement(clip(id, 250), clip(words, 2000), api.NewTextBlockObject(api.PlainTextType, fitted(label, maxLabel), false, false))
 }
 
 // section is verbatim: Slack then makes no mentions or links of its own from it.
@@ -128,6 +129,25 @@ func section(text string) api.Block {
 // escaped keeps outside text from being markup (docs.slack.dev, formatting:
 // &, < and > are the only control characters).
 func escaped(text string) string { return slackutilsx.EscapeMessage(text) }
+
+// fitted is escaped text of at most n characters: what is cut is cut before
+// escaping, so that no entity is torn.
+func fitted(text string, n int) string {
+	whole := escaped(text)
+	if len([]rune(whole)) <= n {
+		return whole
+	}
+	var b strings.Builder
+	room := n - 1
+	for _, r := range text {
+		one := escaped(string(r))
+		if room -= utf8.RuneCountInString(one); room < 0 {
+			break
+		}
+		b.WriteString(one)
+	}
+	return b.String() + "…"
+}
 
 // clip cuts text to n characters and shows that it did.
 func clip(text string, n int) string {

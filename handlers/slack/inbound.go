@@ -152,7 +152,7 @@ type answer struct {
 }
 
 func ephemeral(text string) ([]byte, error) {
-	return json.Marshal(answer{Type: "ephemeral", Text: escaped(clip(text, 3000))})
+	return json.Marshal(answer{Type: "ephemeral", Text: fitted(text, 3000)})
 }
 
 // reply answers a command directly and merely confirms a click.

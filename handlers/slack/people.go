@@ -32,7 +32,7 @@ func (c *Client) Page(ctx context.Context, p orchestrator.Person, text string) e
 // plainText shows text as it is: nothing in it is a mention or opens a preview.
 func plainText(text string) []api.MsgOption {
 	return []api.MsgOption{
-		api.MsgOptionText(escaped(clip(text, 3000)), false), api.MsgOptionParse(false),
+		api.MsgOptionText(fitted(text, 3000), false), api.MsgOptionParse(false),
 		api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(),
 	}
 }
