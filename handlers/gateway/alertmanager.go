@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	fastjson "github.com/goccy/go-json"
+
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -32,7 +34,7 @@ type alertmanagerAlert struct {
 // in the message says nothing, least of all that it is resolved.
 func DecodeAlertmanager(d Delivery) (Decoded, error) {
 	var body alertmanagerBody[alertmanagerAlert]
-	if len(d.Body) > keepOver || json.Unmarshal(d.Body, &body) != nil || body.Alerts == nil {
+	if len(d.Body) > keepOver || fastjson.Unmarshal(d.Body, &body) != nil || body.Alerts == nil {
 		return d.alertsOneByOne()
 	}
 	out := Decoded{Items: make([]Item, 0, len(body.Alerts)), Truncated: body.TruncatedAlerts}

@@ -36,14 +36,15 @@ func (c *cleaner) text(s string, limit int) string {
 	return clip(out, limit)
 }
 
-// labels cleans at most 64 labels, the first by name when there are more.
+// labels cleans at most 64 labels, the first by name when there are more. Labels
+// that are fit as they are, as nearly all are, stay the same map.
 func (c *cleaner) labels(in map[string]string) map[string]string {
-	if len(in) == 0 {
-		return nil
+	if fitLabels(in) {
+		return in
 	}
 	out := make(map[string]string, min(len(in), maxLabels))
 	size := 0
-	for _, k := range sortedWhenMany(in) {
+	for _, k := range slices.Sorted(maps.Keys(in)) {
 		key, value := c.text(k, maxWord), c.text(in[k], maxWord)
 		size += len(key) + len(value)
 		if len(out) >= maxLabels || size > maxLabelText {
@@ -55,13 +56,19 @@ func (c *cleaner) labels(in map[string]string) map[string]string {
 	return out
 }
 
-// sortedWhenMany gives the keys, in order when not all of them will be kept.
-func sortedWhenMany(in map[string]string) []string {
-	keys := slices.Collect(maps.Keys(in))
-	if len(keys) > maxLabels/2 {
-		slices.Sort(keys)
+// fitLabels reports that no label needs a change.
+func fitLabels(in map[string]string) bool {
+	if len(in) > maxLabels {
+		return false
 	}
-	return keys
+	size := 0
+	for k, v := range in {
+		size += len(k) + len(v)
+		if size > maxLabelText || cleanText(k, maxWord) != k || cleanText(v, maxWord) != v {
+			return false
+		}
+	}
+	return true
 }
 
 // cleanText is text without the memory.

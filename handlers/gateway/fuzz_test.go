@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -76,8 +78,18 @@ func FuzzDecodeCloudEvents(f *testing.F) {
 func FuzzDecodeAlertmanager(f *testing.F) {
 	seedBodies(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if d, err := DecodeAlertmanager(Delivery{Origin: "http/alertmanager", Body: body}); err == nil {
-			fit(t, d)
+		delivery := Delivery{Origin: "http/alertmanager", Body: body}
+		d, err := DecodeAlertmanager(delivery)
+		if err != nil {
+			return
+		}
+		fit(t, d)
+		if lower := bytes.ToLower(body); bytes.Count(lower, []byte("alerts")) > 1 || bytes.Contains(body, []byte(`\u`)) {
+			return // A member that stands there twice is merged by one decoder and replaced by the other.
+		}
+		careful, err := delivery.alertsOneByOne()
+		if err != nil || len(d.Items) != len(careful.Items) || len(d.Items) > 0 && !reflect.DeepEqual(d, careful) {
+			t.Fatalf("the quick way reads\n%+v\nthe careful way\n%+v, %v", d, careful, err)
 		}
 	})
 }
@@ -114,8 +126,8 @@ func FuzzRedact(f *testing.F) {
 				t.Fatalf("%q: %d to %d at %d", got, start, end, i)
 			}
 		}
-		if strings.Contains(got, " sk_live_51Habc ") {
-			t.Fatalf("%q keeps the key", got)
+		if planted := Redact(s + " sk_live_51Habc4242\n" + s); strings.Contains(planted, "51Habc4242") {
+			t.Fatalf("%q keeps the key", planted)
 		}
 	})
 }

@@ -30,6 +30,9 @@ func millis(raw json.RawMessage) (int64, error) {
 		return 0, nil
 	}
 	if text[0] == '"' {
+		if len(text) > 1 && strings.IndexByte(text, '\\') < 0 {
+			return millisOf(text[1 : len(text)-1])
+		}
 		var s string
 		if err := json.Unmarshal(raw, &s); err != nil {
 			return 0, errTime
