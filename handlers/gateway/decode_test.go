@@ -342,7 +342,7 @@ func TestARecordOfTimeIsPassedOn(t *testing.T) {
 func TestReplaysAndLateDeliveriesAreTheSameRecordAgain(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, nil)
-	body := strings.Split(strings.TrimSpace(vercelSamples), "\n")[0]
+	body, _, _ := strings.Cut(strings.TrimSpace(vercelSamples), "\n")
 	var seen []orchestrator.Record
 	for range 2 {
 		status, answer, _ := d.post(t, "/hooks/vercel", body, "x-vercel-signature", vercelSignature(body))

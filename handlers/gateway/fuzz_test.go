@@ -16,7 +16,7 @@ import (
 // seedBodies are the corpus of the decoders beside testdata/fuzz.
 func seedBodies(f *testing.F) {
 	f.Helper()
-	for _, line := range strings.Split(vercelSamples, "\n") {
+	for line := range strings.SplitSeq(vercelSamples, "\n") {
 		f.Add([]byte(line))
 	}
 	f.Add([]byte(cloudEvent(nil, nil)))

@@ -42,6 +42,10 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 func isCredential(c byte) bool { return c > ' ' && strings.IndexByte(`"'\,;[]<>`, c) < 0 }
 
+// maxAuthority bounds how far a URL is looked through for its password, so that a
+// hostile megabyte costs no more than a friendly one.
+const maxAuthority = 1024
+
 // urlPassword recognises SCHEME://USER:PASSWORD@HOST, also with the slashes
 // escaped as JSON allows; the password alone is masked.
 func urlPassword(s string, i int) (start, end int) {
@@ -54,7 +58,7 @@ func urlPassword(s string, i int) (start, end int) {
 	if from == 0 || i == 0 || !isAlnum(s[i-1]) {
 		return 0, 0
 	}
-	rest := s[from:span(s, from, isURLByte)]
+	rest := s[from:span(s[:min(len(s), from+maxAuthority)], from, isURLByte)]
 	user, _, found := strings.Cut(rest, ":")
 	if !found || strings.ContainsAny(user, "/?#@") {
 		return 0, 0

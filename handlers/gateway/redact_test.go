@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestSecretsAreMasked(t *testing.T) {
@@ -63,5 +65,16 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 	}
 	if got := string(RedactBytes([]byte(`{"a":"sk_live_1234567"}`))); !json.Valid([]byte(got)) || got != `{"a":"[masked]"}` || Redact("x") != "x" {
 		t.Errorf("%s", got)
+	}
+}
+
+func TestAHostileMegabyteIsLookedThroughInTime(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{"a://", "a://b:c", "a://b:cd/", "authorization", "authorization:", "authorization: ", "sk_live_", "xsk_live_", "eyJ.", "4", "4 ", "4111 ", "bearer ", "%34", `\\u0034`, "ghp_", "SG."} {
+		start := time.Now()
+		Redact(strings.Repeat(unit, MaxBody/len(unit)))
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("a megabyte of %q takes %v", unit, took)
+		}
 	}
 }
