@@ -159,6 +159,9 @@ func (p *pass) expand(l *loaded, st *Step, node *Node) {
 		l.add(child)
 		p.ready(l, child, node, "")
 	}
+	if st.Preview != nil {
+		st.Output = st.Preview.Data
+	}
 	p.progress(st)
 }
 

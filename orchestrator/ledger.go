@@ -28,7 +28,11 @@ func (p *pass) promoted(project, env string, pr promotion) {
 	p.ledgerAdd(project, env, Deployment{ID: pr.id, URL: pr.url, Commit: pr.commit, At: pr.at, Ready: true})
 	d, key := p.ledgerFind(project, env, pr.id)
 	if d != nil {
-		d.Served = append(d.Served, Span{From: pr.at})
+		if n := len(d.Served); n > 0 && d.Served[n-1].To == 0 {
+			pr.at = d.Served[n-1].From // the provider told before that it serves, and since when
+		} else {
+			d.Served = append(d.Served, Span{From: pr.at})
+		}
 		p.s.save(BucketDeploy, key, d)
 		pr.commit = d.Commit
 	}

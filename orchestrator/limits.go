@@ -8,6 +8,7 @@ const (
 	observationAge = 5_000
 	blindWait      = 1_000
 	heldWait       = 15_000
+	mixedWait      = 2_000
 	retryFor       = 10 * 60_000
 	hourMS         = 60 * 60_000
 )
@@ -139,14 +140,24 @@ func (p *pass) situation(st *Step, env *EnvState) *refusal {
 	if !decode(st.Inputs, &in) || in.Expect == "" {
 		return &refusal{reason: "the step does not say which deployment it expects to serve, so nobody can tell whether it is still right", then: "fail"}
 	}
-	now := env.Serving.Serving.Deployment
-	switch now {
-	case in.Expect:
+	seen := env.Serving.Serving
+	switch {
+	case seen.Deployment == in.Expect:
 		return nil
-	case in.Target:
-		if in.Target != "" {
-			return &refusal{reason: in.Target + " serves already; somebody else did it", then: "adopt"}
+	case mixed(seen):
+		return &refusal{reason: "another change is under way: the domains serve different deployments", then: "wait", ms: mixedWait}
+	case in.Target != "" && seen.Deployment == in.Target:
+		return &refusal{reason: in.Target + " serves already; somebody else did it", then: "adopt"}
+	}
+	return &refusal{reason: "what serves has changed: " + seen.Deployment + " instead of " + in.Expect + "; nothing is countered", then: "fail"}
+}
+
+// mixed reports whether the domains do not all serve the same deployment.
+func mixed(s Serving) bool {
+	for _, d := range s.Domains {
+		if d != s.Deployment {
+			return true
 		}
 	}
-	return &refusal{reason: "what serves has changed: " + now + " instead of " + in.Expect + "; nothing is countered", then: "fail"}
+	return false
 }

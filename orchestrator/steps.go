@@ -94,11 +94,11 @@ func (p *pass) finish(l *loaded, st *Step, node *Node, text string) {
 	if !p.to(l, st, "done", text) {
 		return
 	}
-	p.line(l, "backout", titled(node)+": done"+suffix(text))
 	if st.Chunk > 0 {
 		p.chunkEnded(l, st)
 		return
 	}
+	p.line(l, "backout", titled(node)+": done"+suffix(text))
 	p.then(l, node)
 	p.advance(l)
 }

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/handlers/bus"
+	"github.com/aimarketplace/backout/handlers/github"
+	"github.com/aimarketplace/backout/handlers/page"
+	"github.com/aimarketplace/backout/handlers/sendgrid"
+	"github.com/aimarketplace/backout/handlers/slack"
+	"github.com/aimarketplace/backout/handlers/vercel"
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// actionSet is everything Backout can do outside, with the sources it polls.
+type actionSet struct {
+	all       map[string]orchestrator.Action
+	sources   []orchestrator.Source
+	pollEvery time.Duration
+	chat      *slack.Client
+}
+
+// buildActions makes a client for every provider of the configuration. An action
+// whose provider is not configured stays known, and says so when it is called.
+func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus, logger *slog.Logger) (*actionSet, error) {
+	set := &actionSet{all: map[string]orchestrator.Action{}}
+	known, err := placeholders()
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(set.all, known)
+	if err := set.addVercel(cfg, doc, logger); err != nil {
+		return nil, err
+	}
+	if g := cfg.Providers.GitHub; g != nil {
+		c, err := github.New(github.Options{BaseURL: g.BaseURL, Token: g.Token.Reveal(), AllowPrivate: prefixes(g.AllowPrivate), Logger: logger})
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(set.all, c.Actions())
+	}
+	return set, set.addPeople(cfg, doc, blobs, logger)
+}
+
+func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, logger *slog.Logger) error {
+	v := cfg.Providers.Vercel
+	if v == nil {
+		return nil
+	}
+	o := vercel.Options{BaseURL: v.BaseURL, Token: v.Token.Reveal(), Team: v.Team, AllowPrivate: prefixes(v.AllowPrivate), Logger: logger}
+	if p := cfg.Providers.Probe; p != nil {
+		o.ProbeBase = p.BaseURL
+		o.AllowPrivate = append(o.AllowPrivate, prefixes(p.AllowPrivate)...)
+	}
+	c, err := vercel.New(o)
+	if err != nil {
+		return err
+	}
+	maps.Copy(s.all, c.Actions())
+	s.pollEvery = time.Duration(v.Poll.Milliseconds()) * time.Millisecond
+	for _, p := range doc.Projects {
+		for _, e := range p.Environments {
+			if p.Vercel != "" && e.Kind == orchestrator.KindProduction {
+				s.sources = append(s.sources, &vercelSource{client: c, target: pollTarget(&p, &e)})
+			}
+		}
+	}
+	return nil
+}
+
+func pollTarget(p *orchestrator.Project, e *orchestrator.Environment) vercel.PollTarget {
+	t := vercel.PollTarget{Project: p.ID, Environment: e.ID, VercelProject: p.Vercel}
+	for _, d := range e.Domains {
+		if d.RedirectsTo == "" {
+			t.Domains = append(t.Domains, d.Host)
+		}
+	}
+	return t
+}
+
+// vercelSource polls what serves one environment.
+type vercelSource struct {
+	client *vercel.Client
+	target vercel.PollTarget
+}
+
+// Name implements orchestrator.Source.
+func (v *vercelSource) Name() string {
+	return "vercel/" + v.target.Project + "/" + v.target.Environment
+}
+
+// Poll implements orchestrator.Source.
+func (v *vercelSource) Poll(ctx context.Context) ([]orchestrator.Record, error) {
+	records, err := v.client.Poll(ctx, v.target)
+	slices.Reverse(records) // the list first: it says since when what serves has served
+	return records, err
+}
+
+// addPeople adds what reaches people: notices to users, pages and chat.
+func (s *actionSet) addPeople(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus, logger *slog.Logger) error {
+	var channels []page.Channel
+	if sl := cfg.Providers.Slack; sl != nil {
+		c, err := slack.New(slack.Options{
+			BaseURL: sl.BaseURL, BotToken: sl.BotToken.Reveal(), SigningSecret: sl.SigningSecret.Reveal(),
+			Channel: sl.Channels.Incidents, AllowPrivate: prefixes(sl.AllowPrivate), Logger: logger,
+		})
+		if err != nil {
+			return err
+		}
+		maps.Copy(s.all, c.Actions())
+		channels = append(channels, c)
+		s.chat = c
+	}
+	if sg := cfg.Providers.SendGrid; sg != nil {
+		c, err := sendgrid.New(sendgrid.Options{
+			BaseURL: sg.BaseURL, APIKey: sg.APIKey.Reveal(), From: sg.From, FromName: sg.FromName, ReplyTo: sg.ReplyTo,
+			UnsubscribeGroup: sg.UnsubscribeGroup, Audiences: doc.Audiences, Projects: doc.Projects,
+			Blobs: blobs, AllowPrivate: prefixes(sg.AllowPrivate), Logger: logger,
+		})
+		if err != nil {
+			return err
+		}
+		maps.Copy(s.all, c.Actions())
+		channels = append(channels, c)
+	}
+	p, err := page.New(page.Options{Channels: channels, Logger: logger})
+	if err != nil {
+		return err
+	}
+	maps.Copy(s.all, p.Actions())
+	return nil
+}
+
+func prefixes(ns []configs.Network) []string {
+	out := make([]string, len(ns))
+	for i, n := range ns {
+		out[i] = n.String()
+	}
+	return out
+}
+
+// placeholders stand for every action there is, so that playbooks compile and
+// say what is missing when they run.
+func placeholders() (map[string]orchestrator.Action, error) {
+	const unset = "unset"
+	v, err1 := vercel.New(vercel.Options{Token: unset})
+	g, err2 := github.New(github.Options{Token: unset})
+	m, err3 := sendgrid.New(sendgrid.Options{APIKey: unset, From: "unset@example.com", Blobs: noBlobs{}})
+	c, err4 := slack.New(slack.Options{BotToken: unset, SigningSecret: unset, Channel: unset})
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, err
+	}
+	out := map[string]orchestrator.Action{}
+	for provider, actions := range map[string]map[string]orchestrator.Action{
+		"vercel": v.Actions(), "github": g.Actions(), "sendgrid": m.Actions(), "slack": c.Actions(),
+	} {
+		for name, a := range actions {
+			out[name] = unconfigured{a, provider}
+		}
+	}
+	return out, nil
+}
+
+// actionSpecs is what every action is, without a configuration.
+func actionSpecs() (map[string]orchestrator.Spec, error) {
+	all, err := placeholders()
+	if err != nil {
+		return nil, err
+	}
+	p, err := page.New(page.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, p.Actions())
+	specs := map[string]orchestrator.Spec{}
+	for name, a := range all {
+		specs[name] = a.Spec()
+	}
+	specs["status.publish"] = orchestrator.Spec{Name: "status.publish", Effect: true, Safety: orchestrator.Repeatable, Inputs: []string{"kind", "components?", "text?"}}
+	return specs, nil
+}
+
+// unconfigured is an action whose provider is missing from the configuration.
+type unconfigured struct {
+	orchestrator.Action
+	provider string
+}
+
+func (u unconfigured) err() error {
+	return orchestrator.Permanent(fmt.Errorf("%s needs providers.%s in the configuration", u.Spec().Name, u.provider))
+}
+
+// Do implements orchestrator.Action.
+func (u unconfigured) Do(context.Context, orchestrator.Call) (orchestrator.Output, error) {
+	return orchestrator.Output{}, u.err()
+}
+
+// Verify implements orchestrator.Action.
+func (u unconfigured) Verify(context.Context, orchestrator.Call, string) (orchestrator.Outcome, error) {
+	return orchestrator.Outcome{}, u.err()
+}
+
+// Plan implements orchestrator.Action.
+func (u unconfigured) Plan(context.Context, orchestrator.Call) (orchestrator.Preview, error) {
+	return orchestrator.Preview{}, u.err()
+}
+
+// noBlobs is the blob store of a client that is never used.
+type noBlobs struct{}
+
+func (noBlobs) PutBlob(context.Context, []byte) (string, error) { return "", errors.ErrUnsupported }
+
+func (noBlobs) Blob(context.Context, string) ([]byte, error) { return nil, errors.ErrUnsupported }

@@ -1,0 +1,375 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/handlers/bus"
+	"github.com/aimarketplace/backout/handlers/console"
+	"github.com/aimarketplace/backout/handlers/gateway"
+	"github.com/aimarketplace/backout/orchestrator"
+	"github.com/aimarketplace/backout/orchestrator/engine"
+	"github.com/aimarketplace/backout/orchestrator/store"
+	"github.com/aimarketplace/backout/workflows"
+)
+
+// startWait bounds everything a start waits for.
+const startWait = 60 * time.Second
+
+// appOptions are what a run needs besides its configuration.
+type appOptions struct {
+	Config *configs.Config
+	Logger *slog.Logger
+	// Workflows overrides embedded playbooks and rules by files of a folder.
+	Workflows string
+}
+
+// app is a running Backout: everything it opened, closed in reverse.
+type app struct {
+	o       appOptions
+	cfg     *configs.Config
+	bus     *bus.Bus
+	server  *bus.Server
+	engine  *engine.Engine
+	public  net.Listener
+	admin   net.Listener
+	closing []cleanup
+	ended   chan error
+}
+
+// cleanup is something to be closed, with its name for errors.
+type cleanup struct {
+	name string
+	fn   func() error
+}
+
+func (a *app) onClose(name string, fn func() error) {
+	a.closing = append(a.closing, cleanup{name, fn})
+}
+
+// startApp opens everything in the order it is needed and returns when both
+// listeners answer. It is one straight line on purpose.
+func startApp(ctx context.Context, o appOptions) (*app, error) {
+	a := &app{o: o, cfg: o.Config, ended: make(chan error, 1)}
+	if err := a.start(ctx); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func (a *app) start(ctx context.Context) error {
+	data := a.cfg.Instance.Data
+	st, err := store.Open(filepath.Join(data, "state.db"))
+	if err != nil {
+		return err
+	}
+	a.onClose("the store", st.Close)
+	if err := a.connect(ctx); err != nil {
+		return err
+	}
+	docs, plans, err := a.documents()
+	if err != nil {
+		return err
+	}
+	doc, err := a.cfg.Document()
+	if err != nil {
+		return err
+	}
+	actions, err := buildActions(a.cfg, &doc, a.bus, a.o.Logger)
+	if err != nil {
+		return err
+	}
+	_ = plans
+	registry := prometheus.NewRegistry()
+	if err := a.startEngine(ctx, st, actions, registry); err != nil {
+		return err
+	}
+	if err := a.configure(ctx, docs, doc); err != nil {
+		return err
+	}
+	if err := a.adminToken(ctx); err != nil {
+		return err
+	}
+	if err := a.listenPublic(actions); err != nil {
+		return err
+	}
+	if err := a.listenAdmin(registry); err != nil {
+		return err
+	}
+	return a.serveCommands(ctx)
+}
+
+// connect starts the embedded NATS server, or connects to an external one, and
+// makes the streams.
+func (a *app) connect(ctx context.Context) error {
+	var nc *nats.Conn
+	var err error
+	if a.cfg.NATS.URL != "" {
+		nc, err = bus.Connect(a.cfg.NATS.URL, a.cfg.NATS.User, a.cfg.NATS.Password.Reveal())
+	} else {
+		a.server, err = bus.StartServer(bus.ServerOptions{Dir: filepath.Join(a.cfg.Instance.Data, "nats"), Listen: a.cfg.NATS.Listen})
+		if err == nil {
+			a.onClose("the embedded NATS server", func() error { a.server.Close(); return nil })
+			nc, err = a.server.Connect()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	a.onClose("the NATS connection", func() error { nc.Close(); return nil })
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	a.bus, err = bus.Open(ctx, nc, bus.Options{})
+	return err
+}
+
+// documents compiles the playbooks and rules against what the actions are.
+func (a *app) documents() ([]orchestrator.Doc, []*orchestrator.Plan, error) {
+	lib, err := loadLibrary(a.o.Workflows)
+	if err != nil {
+		return nil, nil, err
+	}
+	specs, err := actionSpecs()
+	if err != nil {
+		return nil, nil, err
+	}
+	var docs []orchestrator.Doc
+	var plans []*orchestrator.Plan
+	for _, name := range lib.Playbooks() {
+		plan, body, err := lib.Compile(name, specs)
+		if err != nil {
+			return nil, nil, fmt.Errorf("compiling playbook %s: %w", name, err)
+		}
+		docs = append(docs, orchestrator.Doc{Kind: orchestrator.DocPlaybook, Name: name, Hash: workflows.Hash(body), Body: body})
+		plans = append(plans, plan)
+	}
+	_, body, err := lib.RuleSet()
+	if err != nil {
+		return nil, nil, fmt.Errorf("compiling the rules: %w", err)
+	}
+	return append(docs, orchestrator.Doc{Kind: orchestrator.DocRules, Hash: workflows.Hash(body), Body: body}), plans, nil
+}
+
+func (a *app) startEngine(ctx context.Context, st *store.Store, actions *actionSet, registry *prometheus.Registry) error {
+	instance, err := instanceID(a.cfg.Instance.Data)
+	if err != nil {
+		return err
+	}
+	boot, err := randomHex(16)
+	if err != nil {
+		return err
+	}
+	rings, stopRings, err := a.bus.Doorbell()
+	if err != nil {
+		return err
+	}
+	a.onClose("the doorbell", func() error { stopRings(); return nil })
+	a.engine, err = engine.New(engine.Options{
+		Log: instrumentedLog(a.bus), Store: st, Rules: workflows.NewEvaluator(), Actions: instrumentedActions(actions.all),
+		Core:  engine.CoreOptions{Instance: instance, Boot: boot, Alone: true},
+		Inbox: &inbox{bus: a.bus, rings: rings}, Sources: actions.sources, SourceEvery: actions.pollEvery,
+		Logger: a.o.Logger, Metrics: instrumentedMetrics(newMetrics(registry)),
+	})
+	if err != nil {
+		return err
+	}
+	registry.MustRegister(newStateMetrics(a.engine))
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	go func() { a.ended <- a.engine.Run(ctx) }()
+	a.onClose("the engine", func() error {
+		stop()
+		return <-a.ended
+	})
+	return nil
+}
+
+// configure puts the configuration, rules and playbooks into the log when they
+// differ from what the log has.
+func (a *app) configure(ctx context.Context, docs []orchestrator.Doc, cfg orchestrator.Config) error {
+	doc, err := configDoc(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	var meta orchestrator.Meta
+	if err := a.engine.Read(ctx, 0, func(s *orchestrator.State) error { meta = s.Meta(); return nil }); err != nil {
+		return err
+	}
+	var records []orchestrator.Record
+	for _, d := range append(docs, doc) {
+		known := meta.Playbooks[d.Name] == d.Hash
+		switch d.Kind {
+		case orchestrator.DocConfig:
+			known = meta.ConfigHash == d.Hash
+		case orchestrator.DocRules:
+			known = meta.RulesHash == d.Hash
+		}
+		if !known {
+			records = append(records, orchestrator.Record{Doc: &d})
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	return a.engine.Configure(ctx, records...)
+}
+
+// adminToken makes the first admin token, readable by the owner of the folder.
+func (a *app) adminToken(ctx context.Context) error {
+	path := filepath.Join(a.cfg.Instance.Data, "admin.token")
+	have := false
+	err := a.engine.Read(ctx, 0, func(s *orchestrator.State) error {
+		have = len(s.Tokens()) > 0
+		return nil
+	})
+	if err != nil || have {
+		return err
+	}
+	secret, err := newToken()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+		return fmt.Errorf("writing the first admin token: %w", err)
+	}
+	return a.engine.Configure(ctx, orchestrator.Record{Token: &orchestrator.Token{
+		Hash: console.HashToken(secret), Person: orchestrator.AdminPerson, Scope: "admin", Label: "first start",
+	}})
+}
+
+func (a *app) listenPublic(actions *actionSet) error {
+	g, err := a.gateway(actions)
+	if err != nil {
+		return err
+	}
+	a.public, err = a.listen("the public listener", a.cfg.Instance.Listen, g.Handler())
+	return err
+}
+
+func (a *app) listenAdmin(registry *prometheus.Registry) error {
+	api := a.api(registry)
+	var err error
+	a.admin, err = a.listen("the admin listener", a.cfg.Instance.AdminListen, api.Handler())
+	return err
+}
+
+func (a *app) api(registry *prometheus.Registry) *console.API {
+	return console.New(console.Options{
+		Backend: a.engine, Parse: gateway.ParseWords, Ready: a.ready, NewID: func() string { id, _ := randomHex(12); return id },
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Open: loopback(a.cfg.Instance.AdminListen), Logger: a.o.Logger,
+	})
+}
+
+func (a *app) listen(name, addr string, h http.Handler) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s on %s: %w; is another Backout running? Choose another address in the configuration or by flag", name, addr, err)
+	}
+	srv := gateway.Server(addr, h)
+	go func() {
+		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			a.o.Logger.Error("a listener stopped", "listener", name, "error", err)
+		}
+	}()
+	a.onClose(name, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return srv.Shutdown(ctx)
+	})
+	return ln, nil
+}
+
+// serveCommands answers commands that come as NATS requests.
+func (a *app) serveCommands(ctx context.Context) error {
+	api := a.api(prometheus.NewRegistry())
+	stop, err := a.bus.ServeCommands(context.WithoutCancel(ctx), func(ctx context.Context, _, token, words string) (bool, string) {
+		r := api.Words(ctx, token, words, "nats")
+		return r.OK, r.Text
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose("the command listener", func() error { stop(); return nil })
+	return nil
+}
+
+// ready says whether this instance works: NATS answers, the state can be read.
+func (a *app) ready(ctx context.Context) (map[string]string, error) {
+	if err := a.bus.Alive(ctx); err != nil {
+		return nil, err
+	}
+	owner, err := a.engine.Owns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	notes := map[string]string{"status": "ready", "owner": fmt.Sprint(owner), "sync": "every entry is on disk before it is acknowledged"}
+	if a.server == nil {
+		notes["sync"] = "not verified: an external NATS server does not tell; its configuration must say sync_interval: always"
+	}
+	if !owner {
+		return nil, errors.New("this instance has not claimed its partition yet")
+	}
+	return notes, nil
+}
+
+// close closes in reverse what was opened.
+func (a *app) close() error {
+	var all []error
+	for i := len(a.closing) - 1; i >= 0; i-- {
+		if err := a.closing[i].fn(); err != nil {
+			all = append(all, fmt.Errorf("closing %s: %w", a.closing[i].name, err))
+		}
+	}
+	a.closing = nil
+	return errors.Join(all...)
+}
+
+// instanceID names this installation; it stays the same over restarts.
+func instanceID(dir string) (string, error) {
+	path := filepath.Join(dir, "instance")
+	if b, err := os.ReadFile(path); err == nil && len(b) > 0 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	id, err := randomHex(6)
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(path, []byte(id+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("naming this instance: %w", err)
+	}
+	return id, nil
+}
+
+func randomHex(n int) (string, error) {
+	b := make([]byte, n)
+	if _, err := rand.Read(b); err != nil {
+		return "", fmt.Errorf("drawing a random id: %w", err)
+	}
+	return hex.EncodeToString(b), nil
+}
+
+// loopback reports whether an address can be reached from this machine only.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// client speaks to the admin listener of a running Backout.
+type client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// clientFlags are the flags of every command that asks a running Backout.
+type clientFlags struct {
+	server, token, data string
+	json                string
+}
+
+func (f *clientFlags) add(c *cobra.Command) {
+	c.PersistentFlags().StringVar(&f.server, "server", envOr("BACKOUT_SERVER", "http://127.0.0.1:8080"), "admin address of the running Backout")
+	c.PersistentFlags().StringVar(&f.token, "token", "", "your token (default: $BACKOUT_TOKEN, then admin.token in --data)")
+	c.PersistentFlags().StringVar(&f.data, "data", "backout-data", "data folder, to find admin.token")
+	c.PersistentFlags().StringVarP(&f.json, "output", "o", "text", "text or json")
+}
+
+func envOr(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+func (f *clientFlags) client() *client {
+	token := f.token
+	if token == "" {
+		token = os.Getenv("BACKOUT_TOKEN")
+	}
+	if token == "" {
+		if b, err := os.ReadFile(filepath.Join(f.data, "admin.token")); err == nil {
+			token = strings.TrimSpace(string(b))
+		}
+	}
+	return &client{base: strings.TrimRight(f.server, "/"), token: token, http: &http.Client{Timeout: 30 * time.Second}}
+}
+
+// get reads path into v.
+func (c *client) get(ctx context.Context, path string, query url.Values, v any) error {
+	target := c.base + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	return c.call(ctx, http.MethodGet, target, nil, v)
+}
+
+func (c *client) post(ctx context.Context, path string, body, v any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encoding the request: %w", err)
+	}
+	return c.call(ctx, http.MethodPost, c.base+path, data, v)
+}
+
+func (c *client) call(ctx context.Context, method, target string, body []byte, v any) error {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("building the request to %s: %w", target, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("no Backout answers at %s (%w); start one with `backout serve`, or name it with --server", c.base, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		var e struct {
+			Error string `json:"error"`
+		}
+		if json.Unmarshal(data, &e) != nil || e.Error == "" {
+			e.Error = strings.TrimSpace(string(data))
+		}
+		return fmt.Errorf("%s", e.Error)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
+	}
+	return nil
+}
+
+// say sends words as a command.
+func (c *client) say(ctx context.Context, words string) (orchestrator.Reply, error) {
+	var r orchestrator.Reply
+	err := c.post(ctx, "/api/v1/commands", map[string]string{"words": words}, &r)
+	return r, err
+}
+
+// show prints v as JSON, or as text by fn.
+func (f *clientFlags) show(w io.Writer, v any, text func() error) error {
+	switch f.json {
+	case "json":
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	case "text":
+		return text()
+	}
+	return usageError{fmt.Errorf("-o takes text or json, not %q", f.json)}
+}

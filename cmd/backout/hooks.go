@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/handlers/console"
+	"github.com/aimarketplace/backout/handlers/gateway"
+	"github.com/aimarketplace/backout/handlers/slack"
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// gateway builds the public listener: webhooks in, chat, the status page.
+func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
+	status, err := console.StatusPage(a.engine)
+	if err != nil {
+		return nil, err
+	}
+	vercel := map[string]string{}
+	for _, p := range a.cfg.Projects {
+		vercel[p.VercelProject] = p.ID
+	}
+	delete(vercel, "")
+	o := gateway.Options{
+		Sources: hookSources(a.cfg.Hooks), Append: a.engine.Ingest, PutBlob: a.bus.PutBlob, Tokens: a.token,
+		VercelProjects: vercel, Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
+	}
+	if actions.chat != nil {
+		o.Chat["slack"] = actions.chat.Handler(slack.HandlerOptions{Person: a.slackPerson, Command: a.slackCommand})
+	}
+	return gateway.New(o)
+}
+
+func hookSources(h configs.Hooks) []gateway.Source {
+	var out []gateway.Source
+	for name, hook := range map[string]*configs.Hook{"vercel": h.Vercel, "alertmanager": h.Alertmanager, "events": h.Events} {
+		if hook == nil {
+			continue
+		}
+		s := gateway.Source{Name: name, Auth: hook.Auth}
+		if hook.Secret.IsSet() {
+			secret := hook.Secret.Reveal()
+			if hook.Auth == "basic" {
+				secret = hook.User + ":" + secret
+			}
+			s.Secrets = []string{secret}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (a *app) token(ctx context.Context, hash string) (t orchestrator.Token, ok bool) {
+	err := a.engine.Read(ctx, 0, func(s *orchestrator.State) error {
+		t, ok = s.Token(hash)
+		return nil
+	})
+	return t, ok && err == nil
+}
+
+// slackPerson finds who a Slack user is, by the current configuration.
+func (a *app) slackPerson(userID string) (id string, ok bool) {
+	ctx, cancel := stopContext()
+	defer cancel()
+	_ = a.engine.Read(ctx, 0, func(s *orchestrator.State) error {
+		for _, p := range s.Config().People {
+			if p.Slack == userID && userID != "" {
+				id, ok = p.ID, true
+			}
+		}
+		return nil
+	})
+	return id, ok
+}
+
+// slackCommand takes words from chat to the fold. Who speaks was verified by the
+// signature; whether they may is decided there.
+func (a *app) slackCommand(ctx context.Context, words, person, claimed, id string) (ok bool, text string) {
+	c, err := gateway.ParseWords(words)
+	if err != nil {
+		return false, err.Error()
+	}
+	c.Via, c.Person, c.Claimed, c.ID = "slack", person, claimed, id
+	r, err := a.engine.Command(ctx, c)
+	if err != nil {
+		return false, err.Error()
+	}
+	return r.OK, r.Text
+}

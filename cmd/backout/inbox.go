@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/aimarketplace/backout/handlers/bus"
+	"github.com/aimarketplace/backout/handlers/gateway"
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// inboxWait is how long Take waits for a first message, and ringRetries how
+// often it looks again after the doorbell rang before the message can be read.
+const (
+	inboxWait   = 500 * time.Millisecond
+	ringRetries = 6
+	ringPause   = 300 * time.Microsecond
+)
+
+// inbox joins the bus, which holds publishers' messages, with the decoders.
+type inbox struct {
+	bus   *bus.Bus
+	rings <-chan struct{}
+}
+
+// ID implements engine.Inbox.
+func (i *inbox) ID() string { return i.bus.InboxID() }
+
+// Purge implements engine.Inbox.
+func (i *inbox) Purge(ctx context.Context, upto uint64) error { return i.bus.PurgeInbox(ctx, upto) }
+
+// Take implements engine.Inbox.
+func (i *inbox) Take(ctx context.Context, from uint64, limit, bytes int) ([]orchestrator.Record, uint64, error) {
+	msgs, err := i.wait(ctx, from, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	var records []orchestrator.Record
+	to, size := uint64(0), 0
+	for _, m := range msgs {
+		if size += len(m.Data); size > bytes && len(records) > 0 {
+			break
+		}
+		records = append(records, gateway.DecodeInbox(m.Seq, m.Subject, m.MsgID, m.Data))
+		to = m.Seq
+	}
+	return records, to, nil
+}
+
+// wait reads what is there, or waits for the doorbell. The bell may ring a
+// moment before the message can be read.
+func (i *inbox) wait(ctx context.Context, from uint64, limit int) ([]bus.InboxMessage, error) {
+	msgs, err := i.bus.ReadInbox(ctx, from, limit)
+	if err != nil || len(msgs) > 0 {
+		return msgs, err
+	}
+	timer := time.NewTimer(inboxWait)
+	defer timer.Stop()
+	select {
+	case <-i.rings:
+	case <-timer.C:
+		return i.bus.ReadInbox(ctx, from, limit)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	for n := range ringRetries {
+		msgs, err = i.bus.ReadInbox(ctx, from, limit)
+		if err != nil || len(msgs) > 0 {
+			return msgs, err
+		}
+		timer.Reset(ringPause << n)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return nil, nil
+}

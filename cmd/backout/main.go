@@ -1,0 +1,99 @@
+// Command backout is the whole product in one binary. main.go is the list of
+// subcommands; app.go is the wiring in one straight line; every other file is a
+// subcommand. Nothing is decided here.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes: 0 done, 1 refused or failed, 2 usage.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError marks a wrong call of the command line.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+// silent is an error whose text was printed already.
+var errShown = errors.New("shown")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// stdio is where a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run executes a command line and returns the exit code; tests call it.
+func run(ctx context.Context, args []string, io stdio) int {
+	root := rootCommand(io)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errShown):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintln(io.err, "backout:", err)
+		return exitUsage
+	}
+	fmt.Fprintln(io.err, "backout:", err)
+	return exitFailed
+}
+
+func rootCommand(io stdio) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "backout",
+		Short: "Roll a bad deployment back, prove it, tell users, hold the door until the fix is live",
+		Long: `Backout watches your monitors over NATS and webhooks. When a deployment goes bad
+it opens an incident, says whether you can go back and why, goes back when you or
+your policy say so, proves it on every domain, tells your users, and holds the
+door until the fix is live. One binary, no database.`,
+		Example:       "  backout demo              see a deployment go bad and come back, in a minute\n  backout serve --config backout.yaml",
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetIn(io.in)
+	root.SetOut(io.out)
+	root.SetErr(io.err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+	})
+	root.AddCommand(
+		demoCommand(), serveCommand(), sandboxCommand(), emitCommand(),
+		incidentCommand(), verdictCommand(), deploymentsCommand(), quarantineCommand(), whyCommand(),
+		planCommand(), ruleCommand(), configCommand(), tokenCommand(), doctorCommand(), benchCommand(),
+		healthzCommand(), versionCommand(),
+	)
+	root.AddCommand(wordCommands()...)
+	return root
+}
+
+// exactly is cobra.ExactArgs with our exit code and an example in the message.
+func exactly(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("%s takes %d argument(s), got %d; see `%s --help`", c.CommandPath(), n, len(args), c.CommandPath())}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/orchestrator"
+	"github.com/aimarketplace/backout/workflows"
+)
+
+// loadLibrary reads the embedded playbooks and those of a folder.
+func loadLibrary(folder string) (*workflows.Library, error) {
+	var fsys fs.FS
+	if folder != "" {
+		fsys = os.DirFS(folder)
+	}
+	return workflows.Load(fsys)
+}
+
+func planCommand() *cobra.Command {
+	c := &cobra.Command{Use: "plan", Short: "List, check, print and draw playbooks", Example: "  backout plan show rollback"}
+	var folder string
+	c.PersistentFlags().StringVar(&folder, "workflows", "", "folder whose playbooks override the embedded ones")
+	c.AddCommand(planList(&folder), planShow(&folder), planGraph(&folder), planLint(&folder))
+	return c
+}
+
+func planList(folder *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the playbooks", Args: exactly(0), Example: "  backout plan list",
+		RunE: func(c *cobra.Command, _ []string) error {
+			lib, err := loadLibrary(*folder)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), strings.Join(lib.Playbooks(), "\n"))
+			return err
+		},
+	}
+}
+
+func compile(folder, name string) (*orchestrator.Plan, error) {
+	lib, err := loadLibrary(folder)
+	if err != nil {
+		return nil, err
+	}
+	specs, err := actionSpecs()
+	if err != nil {
+		return nil, err
+	}
+	plan, _, err := lib.Compile(name, specs)
+	return plan, err
+}
+
+func planShow(folder *string) *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use: "show PLAYBOOK", Short: "Print a playbook as it runs", Args: exactly(1), Example: "  backout plan show rollback",
+		RunE: func(c *cobra.Command, args []string) error {
+			plan, err := compile(*folder, args[0])
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return json.NewEncoder(c.OutOrStdout()).Encode(plan)
+			}
+			return workflows.Print(c.OutOrStdout(), plan)
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return c
+}
+
+func planGraph(folder *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "graph PLAYBOOK", Short: "Draw a playbook for Mermaid", Args: exactly(1), Example: "  backout plan graph rollback > rollback.mmd",
+		RunE: func(c *cobra.Command, args []string) error {
+			plan, err := compile(*folder, args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), workflows.Graph(plan))
+			return err
+		},
+	}
+}
+
+func planLint(folder *string) *cobra.Command {
+	var config string
+	c := &cobra.Command{
+		Use: "lint", Short: "Check playbooks and rules, against your people when a configuration is named", Args: exactly(0), Example: "  backout plan lint --config backout.yaml",
+		RunE: func(c *cobra.Command, _ []string) error {
+			lib, err := loadLibrary(*folder)
+			if err != nil {
+				return err
+			}
+			specs, err := actionSpecs()
+			if err != nil {
+				return err
+			}
+			o := workflows.LintOptions{Specs: specs}
+			if config != "" {
+				cfg, err := configs.Load(config, os.LookupEnv)
+				if err != nil {
+					return err
+				}
+				doc, err := cfg.Document()
+				if err != nil {
+					return err
+				}
+				o.Config = &doc
+			}
+			bad := 0
+			for _, p := range lib.Lint(o) {
+				fmt.Fprintln(c.OutOrStdout(), p.String())
+				if p.Level == workflows.Error {
+					bad++
+				}
+			}
+			if bad > 0 {
+				return fmt.Errorf("%d error(s)", bad)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&config, "config", "", "configuration whose people must be able to meet the approvals")
+	return c
+}
+
+func ruleCommand() *cobra.Command {
+	c := &cobra.Command{Use: "rule", Short: "Look at the rules", Example: "  backout rule list"}
+	c.AddCommand(&cobra.Command{
+		Use: "list", Short: "List the rules in the order they win", Args: exactly(0), Example: "  backout rule list",
+		RunE: func(c *cobra.Command, _ []string) error {
+			lib, err := loadLibrary("")
+			if err != nil {
+				return err
+			}
+			set, _, err := lib.RuleSet()
+			if err != nil {
+				return err
+			}
+			for _, r := range set.Rules {
+				fmt.Fprintf(c.OutOrStdout(), "%4d  %-24s %-7s %-9s %s\n", r.Priority, r.ID, r.Do, r.Playbook, r.Why)
+			}
+			return nil
+		},
+	})
+	return c
+}
+
+func configCommand() *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: "Check a configuration", Example: "  backout config check --config backout.yaml"}
+	f := serveFlags{}
+	check := &cobra.Command{
+		Use: "check", Short: "Read a configuration and its secrets as serve would", Args: exactly(0), Example: "  backout config check --config backout.yaml",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := f.load()
+			if err != nil {
+				return err
+			}
+			for _, w := range cfg.Warnings {
+				fmt.Fprintln(c.OutOrStdout(), w.String())
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s is right: %d project(s), %d people, mode %s\n", f.config, len(cfg.Projects), len(cfg.People), cfg.Mode)
+			return err
+		},
+	}
+	check.Flags().StringVar(&f.config, "config", "backout.yaml", "configuration file")
+	c.AddCommand(check)
+	return c
+}
+
+// configDoc is the configuration as an entry.
+func configDoc(cfg orchestrator.Config) (orchestrator.Doc, error) {
+	body, err := json.Marshal(cfg)
+	if err != nil {
+		return orchestrator.Doc{}, errors.Join(errors.New("encoding the configuration"), err)
+	}
+	return orchestrator.Doc{Kind: orchestrator.DocConfig, Hash: workflows.Hash(body), Body: body}, nil
+}

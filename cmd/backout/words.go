@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// wordCommands are the verbs that change something: the CLI sends them as the
+// same words that chat uses, to the same parser.
+func wordCommands() []*cobra.Command {
+	verbs := []struct{ use, short, example string }{
+		{"rollback PROJECT --reason R", "Start a rollback by hand", "backout rollback shop --reason 'orders page is empty'"},
+		{"ack [INC]", "Say that you have it", "backout ack INC-1"},
+		{"snooze INC FOR", "No pages for a while, at most 8h", "backout snooze INC-1 4h"},
+		{"approve [INC] [STEP] [preview=HASH]", "Agree to a step", "backout approve INC-1 back"},
+		{"now [INC]", "Do not wait for the veto time", "backout now INC-1"},
+		{"reject [INC] [STEP]", "Call a step off", "backout reject INC-1 mail"},
+		{"choose INC STEP KEY", "Answer a question that has choices", "backout choose INC-1 database leave"},
+		{"answer INC STEP name=value ...", "Answer a question in words", "backout answer INC-1 investigate root_cause='null receipt' fix_ref=4b1d77a checked=all"},
+		{"retry INC STEP", "Try a failed or unknown step again", "backout retry INC-1 back"},
+		{"skip INC STEP", "Go on without a step", "backout skip INC-1 mail"},
+		{"confirm-done INC STEP", "Say that an unknown step did take place", "backout confirm-done INC-1 back"},
+		{"note INC TEXT", "Add a line to the timeline", "backout note INC-1 'cache was cold too'"},
+		{"stop INC", "End the plan; nothing is undone", "backout stop INC-1"},
+		{"resolve INC", "Say that users are fine", "backout resolve INC-1"},
+		{"close INC", "Close a resolved incident", "backout close INC-1"},
+		{"reopen INC", "Take a resolved incident up again", "backout reopen INC-1"},
+		{"dismiss INC", "Close an incident that was none", "backout dismiss INC-1"},
+		{"hold set|lift PROJECT", "Keep new deployments out of production, or let them in", "backout hold set shop --reason 'migration tonight'"},
+		{"pause [PROJECT]", "No new effects until unpause", "backout pause shop --reason 'looking'"},
+		{"unpause [PROJECT]", "Allow effects again and arm the breaker", "backout unpause shop"},
+	}
+	out := make([]*cobra.Command, 0, len(verbs))
+	for _, v := range verbs {
+		out = append(out, wordCommand(v.use, v.short, "  "+v.example))
+	}
+	return out
+}
+
+func wordCommand(use, short, example string) *cobra.Command {
+	var f clientFlags
+	var reason string
+	c := &cobra.Command{Use: use, Short: short, Example: example}
+	f.add(c)
+	c.Flags().StringVar(&reason, "reason", "", "why, for the timeline")
+	verb, _, _ := strings.Cut(use, " ")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		words := append([]string{verb}, quoted(args)...)
+		if reason != "" {
+			words = append(words, "--reason", quote(reason))
+		}
+		return f.sayAndShow(c, strings.Join(words, " "))
+	}
+	return c
+}
+
+// sayAndShow sends words and prints what came of them.
+func (f *clientFlags) sayAndShow(c *cobra.Command, words string) error {
+	r, err := f.client().say(c.Context(), words)
+	if err != nil {
+		return err
+	}
+	err = f.show(c.OutOrStdout(), r, func() error {
+		if r.OK {
+			_, err := fmt.Fprintln(c.OutOrStdout(), r.Text)
+			return err
+		}
+		return fmt.Errorf("refused: %s", r.Text)
+	})
+	if err == nil && !r.OK {
+		return errShown
+	}
+	return err
+}
+
+func quoted(args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = quote(a)
+	}
+	return out
+}
+
+// quote protects what the parser would take apart.
+func quote(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\") {
+		return s
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", " ").Replace(s) + `"`
+}
