@@ -41,8 +41,10 @@ func TestWhatPeopleSay(t *testing.T) {
 		`note "open quote`:                         {Verb: "note", Text: "open quote"},
 		"note line one\nline two":                  {Verb: "note", Text: "line one line two"},
 		`note key sk_live_51Habcdef`:               {Verb: "note", Text: "key [masked]"},
+
 		`open shop "payouts 100x too small" --component payouts --severity critical --since 02:00`: {Verb: "open", Project: "shop", Text: "payouts 100x too small", Args: args{"component": "payouts", "severity": "critical", "since_ms": "1795366800000"}},
 		`open shop payouts are wrong —env staging`:                                                 {Verb: "open", Project: "shop", Text: "payouts are wrong", Args: args{"environment": "staging"}},
+
 		`open shop x --since 40m`:                    {Verb: "open", Project: "shop", Text: "x", Args: args{"since_ms": "1795423200000"}},
 		`open shop x --since 2026-11-23T02:00:00Z`:   {Verb: "open", Project: "shop", Text: "x", Args: args{"since_ms": "1795399200000"}},
 		`open shop x --since 23:59`:                  {Verb: "open", Project: "shop", Text: "x", Args: args{"since_ms": "1795359540000"}},
