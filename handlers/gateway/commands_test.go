@@ -29,6 +29,8 @@ func TestWhatPeopleSay(t *testing.T) {
 		`choose leave`:                        {Verb: "choose", Args: args{"choice": "leave"}},
 		`choose INC-1 data choice=leave`:      {Verb: "choose", Incident: 1, Step: "data", Args: args{"choice": "leave"}},
 		`answer INC-1 cause root_cause="a null pointer" fix='revert it' checked=all`: {Verb: "answer", Incident: 1, Step: "cause", Args: args{"root_cause": "a null pointer", "fix": "revert it", "checked": "all"}},
+		`answer INC-1 cause "root_cause=a \"null\" C:\\x" checked=all`:               {Verb: "answer", Incident: 1, Step: "cause", Args: args{"root_cause": `a "null" C:\x`, "checked": "all"}},
+
 		`answer checked=all`:                       {Verb: "answer", Args: args{"checked": "all"}},
 		`answer root_cause=“it’s = odd”`:           {Verb: "answer", Args: args{"root_cause": "it’s = odd"}},
 		`retry INC-2 Rollback`:                     {Verb: "retry", Incident: 2, Step: "rollback"},

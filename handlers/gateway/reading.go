@@ -47,18 +47,16 @@ func (r *reading) sortOut() error {
 	for i := 0; i < len(said); i++ {
 		w := said[i]
 		switch name, value, pair := keyValue(w.text); {
-		case w.quoted:
-			r.plain(w)
-		case isOption(w.text):
+		case pair && (slices.Contains(r.verb.pairs, name) || slices.Contains(r.verb.pairs, "*")):
+			if err := r.set(name, value); err != nil {
+				return err
+			}
+		case !w.quoted && isOption(w.text):
 			used, err := r.option(said[i:])
 			if err != nil {
 				return err
 			}
 			i += used - 1
-		case pair && (slices.Contains(r.verb.pairs, name) || slices.Contains(r.verb.pairs, "*")):
-			if err := r.set(name, value); err != nil {
-				return err
-			}
 		default:
 			r.plain(w)
 		}

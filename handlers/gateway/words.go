@@ -12,8 +12,8 @@ const maxWords = 4000
 type word struct {
 	// text is the word without its quotes; raw is as it was typed.
 	text, raw string
-	// quoted is set when the word began with a quote: it is prose then, never a
-	// name, an option or a key=value.
+	// quoted is set when the word began with a quote: it is prose then, or a whole
+	// "name=some value", but never a name or an option.
 	quoted bool
 }
 
@@ -21,8 +21,9 @@ var errQuote = errors.New("a quote is not closed; close it, or leave the quotes 
 
 // split cuts a line into words. Quotes, plain or curly as phones type them, hold
 // words together at the beginning of a word and behind =; elsewhere they are
-// letters (it's). A backslash before a double quote makes it a letter. A quote
-// that is never closed is an error, and the words are still usable as prose.
+// letters (it's). Between double quotes a backslash makes a double
+// quote or a backslash a letter. A quote that is never closed is an error, and the
+// words are still usable as prose.
 func split(line string) (words []word, err error) {
 	for line = strings.TrimLeft(line, " "); line != ""; line = strings.TrimLeft(line, " ") {
 		w, rest, closed := next(line)
@@ -72,8 +73,8 @@ func untilQuote(s, closing string) (inside string, n int, closed bool) {
 		switch {
 		case strings.HasPrefix(s[n:], closing):
 			return text.String(), n + len(closing), true
-		case closing == `"` && strings.HasPrefix(s[n:], `\"`):
-			text.WriteByte('"')
+		case closing == `"` && (strings.HasPrefix(s[n:], `\"`) || strings.HasPrefix(s[n:], `\\`)):
+			text.WriteByte(s[n+1])
 			n += 2
 		default:
 			text.WriteByte(s[n])
