@@ -190,8 +190,7 @@ func IsInDoubt(err error) bool {
 
 // RetryDelay is the delay that RetryAfter asked for, or 0.
 func RetryDelay(err error) time.Duration {
-	var ce *callError
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[*callError](err); ok {
 		return ce.retryAfter
 	}
 	return 0

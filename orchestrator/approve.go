@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxAsks is how often people are asked again before a step fails.
@@ -245,15 +246,14 @@ func askHelp(n uint64, id string, ask *Ask) string {
 		}
 		return "Say `choose " + IncidentName(n) + " " + id + " KEY`: " + join(keys)
 	}
-	text := "Say `answer " + IncidentName(n) + " " + id
+	words := []string{"Say `answer", IncidentName(n), id}
 	for _, t := range ask.Typed {
-		text += " " + t + "=..."
+		words = append(words, t+"=...")
 	}
 	if len(ask.Checklist) > 0 {
-		text += " checked=all`: " + join(ask.Checklist)
-		return text
+		return strings.Join(append(words, "checked=all`: "+join(ask.Checklist)), " ")
 	}
-	return text + "`"
+	return strings.Join(words, " ") + "`"
 }
 
 // askOf is the question a step puts now.
@@ -272,7 +272,7 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 	why := "nobody answered within " + span(ap.Within)
 	switch {
 	case ask.Else == ElseDefault && ask.Default != "":
-		p.answered(l, st, node, ask.Default, "backout", why+"; the default")
+		p.answered(l, st, node, Vote{By: "backout", At: p.now, Reason: why + "; the default"}, ask.Default)
 	case ask.Else == ElseSkip:
 		p.to(l, st, "skip", why)
 		p.advance(l)
@@ -290,9 +290,10 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 
 // answered takes an answer: the step has ended, or tries again when people said
 // so about a failure.
-func (p *pass) answered(l *loaded, st *Step, node *Node, answer, by, how string) {
+func (p *pass) answered(l *loaded, st *Step, node *Node, v Vote, answer string) {
+	by := v.By
 	st.Answer = answer
-	p.line(l, by, "answered "+st.ID+": "+answer+suffix(how))
+	p.line(l, by, "answered "+st.ID+": "+answer+suffix(v.Reason))
 	if !st.Asked {
 		p.finish(l, st, node, answer)
 		return

@@ -1,5 +1,7 @@
 package orchestrator
 
+import "slices"
+
 // Config is what the fold knows about the outside: the configuration file
 // without its secrets, as the last `cfg` entry of the log carries it. All
 // durations are milliseconds. People, limits and modes are always read from the
@@ -239,10 +241,8 @@ func (p Person) HasRole(roles []string) bool {
 		return true
 	}
 	for _, have := range p.Roles {
-		for _, want := range roles {
-			if have == want {
-				return true
-			}
+		if slices.Contains(roles, have) {
+			return true
 		}
 	}
 	return false

@@ -1,13 +1,16 @@
 package orchestrator
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // matchRule finds the rule that decides about a signal. The second value tells
 // of rules that could not be evaluated; such a rule did not match.
 func (p *pass) matchRule(ev *Event, env *EnvState, distinct int, open *loaded) (*Rule, string) {
 	vars := p.ruleVars(ev, env, distinct, open)
 	var best *Rule
-	var notes string
+	var notes strings.Builder
 	rules := p.s.RuleSet().Rules
 	for i := range rules {
 		r := &rules[i]
@@ -16,14 +19,14 @@ func (p *pass) matchRule(ev *Event, env *EnvState, distinct int, open *loaded) (
 		}
 		v, err := p.rules.Eval(r.When, vars)
 		if err != nil {
-			notes += "; rule " + r.ID + " could not be evaluated: " + clip(err.Error(), 120)
+			notes.WriteString("; rule " + r.ID + " could not be evaluated: " + clip(err.Error(), 120))
 			continue
 		}
 		if v == true {
 			best = r
 		}
 	}
-	return best, notes
+	return best, notes.String()
 }
 
 func (p *pass) ruleVars(ev *Event, env *EnvState, distinct int, open *loaded) map[string]any {

@@ -170,7 +170,7 @@ func (p *pass) commandAnswer(c *Command, l *loaded, st *Step, who Person) {
 		l.inc.Answers[name] = clip(c.Args[name], 300)
 		p.line(l, who.ID, name+": "+l.inc.Answers[name])
 	}
-	p.answered(l, st, node, "answered", who.ID, "")
+	p.answered(l, st, node, Vote{By: who.ID, At: p.now}, "answered")
 	p.reply(c, l, true, "thank you; "+st.ID+" is answered")
 }
 
@@ -199,7 +199,7 @@ func (p *pass) commandChoice(c *Command, l *loaded, st *Step, who Person) {
 			p.refuseCommand(c, ch.Key+": "+ch.Refused)
 			return
 		}
-		p.answered(l, st, node, ch.Key, who.ID, ch.Text)
+		p.answered(l, st, node, Vote{By: who.ID, At: p.now, Reason: ch.Text}, ch.Key)
 		p.reply(c, l, true, st.ID+": "+ch.Key+" ("+ch.Text+")")
 		return
 	}

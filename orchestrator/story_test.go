@@ -76,6 +76,7 @@ func TestFold_quorumExcludesRequester(t *testing.T) {
 
 func TestFold_refusesIntents(t *testing.T) {
 	ready := func(t *testing.T) *book {
+		t.Helper()
 		b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
 		b.promoted("dpl_bad")
 		b.alert("5xx")

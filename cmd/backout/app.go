@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -277,7 +278,7 @@ func (a *app) api(registry *prometheus.Registry) *console.API {
 }
 
 func (a *app) listen(name, addr string, h http.Handler) (net.Listener, error) {
-	ln, err := net.Listen("tcp", addr)
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s on %s: %w; is another Backout running? Choose another address in the configuration or by flag", name, addr, err)
 	}
@@ -331,9 +332,9 @@ func (a *app) ready(ctx context.Context) (map[string]string, error) {
 // close closes in reverse what was opened.
 func (a *app) close() error {
 	var all []error
-	for i := len(a.closing) - 1; i >= 0; i-- {
-		if err := a.closing[i].fn(); err != nil {
-			all = append(all, fmt.Errorf("closing %s: %w", a.closing[i].name, err))
+	for _, c := range slices.Backward(a.closing) {
+		if err := c.fn(); err != nil {
+			all = append(all, fmt.Errorf("closing %s: %w", c.name, err))
 		}
 	}
 	a.closing = nil

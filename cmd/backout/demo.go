@@ -138,7 +138,7 @@ func (d *demo) follow(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-d.world.died:
-			return errors.New("Backout ended before the incident did; see backout.log in the demo's folder")
+			return errors.New("the Backout of this demo ended before the incident did; see backout.log in the demo's folder")
 		case <-ctx.Done():
 			return fmt.Errorf("the demo took too long; the incident waits for: %v", inc.WaitingOn)
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -93,7 +94,7 @@ func (w *demoWorld) startBackout(ctx context.Context, self string) error {
 		return fmt.Errorf("starting Backout: %w; see %s", err, filepath.Join(w.dir, "backout.log"))
 	}
 	fields := map[string]string{}
-	for _, f := range strings.Fields(line) {
+	for f := range strings.FieldsSeq(line) {
 		k, v, _ := strings.Cut(f, "=")
 		fields[k] = v
 	}
@@ -190,8 +191,8 @@ func (f *firstLine) Write(p []byte) (int, error) {
 }
 
 func (w *demoWorld) close() {
-	for i := len(w.children) - 1; i >= 0; i-- {
-		_ = w.children[i].Process.Signal(os.Interrupt)
+	for _, c := range slices.Backward(w.children) {
+		_ = c.Process.Signal(os.Interrupt)
 	}
 }
 

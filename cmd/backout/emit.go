@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,7 +27,7 @@ func emitDeploy(url *string) *cobra.Command {
 		Example: "  backout emit deploy shop promoted --deployment dpl_9f3c --commit 9f3c2e1",
 		RunE: func(c *cobra.Command, args []string) error {
 			fill(data, map[string]string{"environment": env, "deployment_id": deployment, "url": address, "commit": commit, "previous": previous})
-			return publish(c, *url, "deploy", args[0], "backout.deploy."+args[1], data)
+			return publish(c, *url, args[0], "backout.deploy."+args[1], data)
 		},
 	}
 	c.Flags().StringVar(&env, "environment", "", "default: production")
@@ -59,7 +60,7 @@ func emitAlert(url *string) *cobra.Command {
 				"environment": env, "component": component, "fingerprint": fingerprint, "name": name,
 				"severity": severity, "summary": summary, "release": release, "starts_at": starts,
 			})
-			return publish(c, *url, "alert", args[0], kind, data)
+			return publish(c, *url, args[0], kind, data)
 		},
 	}
 	c.Flags().StringVar(&env, "environment", "", "default: production")
@@ -84,7 +85,7 @@ func emitWebhook(url *string) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			fill(data, map[string]string{"environment": env, "component": component, "provider": provider, "endpoint": endpoint, "error": text})
 			data["event_ids"] = ids
-			return publish(c, *url, "webhook", args[0], "backout.webhook."+args[1], data)
+			return publish(c, *url, args[0], "backout.webhook."+args[1], data)
 		},
 	}
 	c.Flags().StringVar(&env, "environment", "", "default: production")
@@ -105,7 +106,8 @@ func fill(data map[string]any, values map[string]string) {
 }
 
 // publish sends a CloudEvent and waits until the server has it on disk.
-func publish(c *cobra.Command, url, kind, project, typ string, data map[string]any) error {
+func publish(c *cobra.Command, url, project, typ string, data map[string]any) error {
+	kind := strings.Split(typ, ".")[1]
 	data["project"] = project
 	id, err := randomHex(8)
 	if err != nil {

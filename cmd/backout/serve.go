@@ -50,8 +50,11 @@ func (f *serveFlags) load() (*configs.Config, error) {
 		flag  string
 		field *string
 	}{
-		{f.data, &cfg.Instance.Data}, {f.listen, &cfg.Instance.Listen}, {f.adminListen, &cfg.Instance.AdminListen},
-		{f.natsListen, &cfg.NATS.Listen}, {f.natsURL, &cfg.NATS.URL},
+		{f.data, &cfg.Instance.Data},
+		{f.listen, &cfg.Instance.Listen},
+		{f.adminListen, &cfg.Instance.AdminListen},
+		{f.natsListen, &cfg.NATS.Listen},
+		{f.natsURL, &cfg.NATS.URL},
 	} {
 		if o.flag != "" {
 			*o.field = o.flag

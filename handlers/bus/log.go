@@ -36,8 +36,7 @@ func (b *Bus) Append(ctx context.Context, m orchestrator.Message) (uint64, error
 }
 
 func appendError(m orchestrator.Message, err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch int(api.ErrorCode) {
 		case codeWrongLastSequence:
 			return orchestrator.ErrFenced

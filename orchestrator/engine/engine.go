@@ -367,9 +367,7 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 		case <-e.wake.C:
 		case <-deadline.C:
 			e.opt.Logger.Warn("stopped while calls were under way; they will be looked at after the next start")
-			released = true
-			e.failed = errors.Join(e.failed, e.closing(cancel))
-			return e.failed
+			return errors.Join(e.failed, e.closing(cancel))
 		}
 	}
 	return errors.Join(e.failed, e.closing(cancel))

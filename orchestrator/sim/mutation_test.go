@@ -69,7 +69,7 @@ func TestSim_turnsRedWithoutAGuard(t *testing.T) {
 }
 
 func firstSeed(out string) string {
-	for _, line := range strings.Split(out, "\n") {
+	for line := range strings.SplitSeq(out, "\n") {
 		if strings.Contains(line, "seed ") {
 			return strings.TrimSpace(line)
 		}

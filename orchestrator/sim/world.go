@@ -130,10 +130,16 @@ func (w *world) genesis() {
 		cfg.Projects[0].Environments = append(cfg.Projects[0].Environments, orchestrator.Environment{ID: e, Kind: "production"})
 		w.serving[e] = "bad"
 	}
-	w.append(record(orchestrator.Record{Genesis: &orchestrator.Genesis{LogID: "sim", Partitions: 1, FoldVersion: 1}}, orchestrator.SubjectAdmin, w))
-	w.append(w.doc(orchestrator.DocConfig, "", cfg))
-	w.append(w.doc(orchestrator.DocRules, "", &orchestrator.RuleSet{Rules: []orchestrator.Rule{{ID: "all", When: "x", Do: orchestrator.RuleOpen, Playbook: "p"}}}))
-	w.append(w.doc(orchestrator.DocPlaybook, "p", plan()))
+	for _, m := range []orchestrator.Message{
+		record(orchestrator.Record{Genesis: &orchestrator.Genesis{LogID: "sim", Partitions: 1, FoldVersion: 1}}, orchestrator.SubjectAdmin, w),
+		w.doc(orchestrator.DocConfig, "", cfg),
+		w.doc(orchestrator.DocRules, "", &orchestrator.RuleSet{Rules: []orchestrator.Rule{{ID: "all", When: "x", Do: orchestrator.RuleOpen, Playbook: "p"}}}),
+		w.doc(orchestrator.DocPlaybook, "p", plan()),
+	} {
+		if err := w.append(m); err != nil {
+			w.broken = err
+		}
+	}
 }
 
 func plan() *orchestrator.Plan {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -30,7 +31,7 @@ func Open(path string) (*Store, error) {
 		return nil, err
 	}
 	db, err := bbolt.Open(path, 0o600, options())
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("opening the store %s: another Backout is running on this data folder; stop it first", path)
 	}
 	if err != nil {
