@@ -334,7 +334,9 @@ func (p *pass) commandStop(c *Command, l *loaded, who Person) {
 		}
 	}
 	p.cancelSteps(l, "stopped by "+who.ID)
-	p.release(l)
+	if len(half) == 0 {
+		p.release(l) // what is half done still changes the environment
+	}
 	text := "stopped; nothing is undone. Done: " + orNothing(done) + ". Half done: " + orNothing(half)
 	p.line(l, who.ID, text)
 	p.reply(c, l, true, IncidentName(inc.N)+" "+text)

@@ -155,11 +155,11 @@ func (p *pass) deployEvent(ev *Event) (uint64, string) {
 		if ev.DeploymentID == "" {
 			return 0, "a promotion without a deployment id; nothing is known by it"
 		}
-		p.promoted(ev.Project, ev.Environment, promotion{id: ev.DeploymentID, commit: ev.Commit, url: ev.URL, at: at})
+		p.promoted(ev.Project, ev.Environment, promotion{id: ev.DeploymentID, commit: ev.Commit, url: ev.URL, at: at, hint: true})
 		return 0, "deployment " + ev.DeploymentID + " noted as live since " + clock(at)
 	case DeployRolledBack:
 		if ev.DeploymentID != "" {
-			p.promoted(ev.Project, ev.Environment, promotion{id: ev.DeploymentID, commit: ev.Commit, url: ev.URL, at: at, rollback: true})
+			p.promoted(ev.Project, ev.Environment, promotion{id: ev.DeploymentID, commit: ev.Commit, url: ev.URL, at: at, rollback: true, hint: true})
 		}
 		return 0, "rollback to " + ev.DeploymentID + " noted"
 	}

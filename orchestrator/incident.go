@@ -259,6 +259,8 @@ type EnvState struct {
 	PromotedAt int64  `json:"promoted_at,omitempty"`
 	Commit     string `json:"commit,omitempty"`
 	RolledBack bool   `json:"rolled_back,omitempty"`
+	// Hinted is set while Promoted was told and not seen at the provider.
+	Hinted bool `json:"hinted,omitempty"`
 	// Webhooks are the recent distinct webhook failures.
 	Webhooks []WebhookAt `json:"webhooks,omitempty"`
 }

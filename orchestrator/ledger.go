@@ -8,11 +8,17 @@ import (
 // maxLedger bounds how many deployments of an environment are looked through.
 const maxLedger = 200
 
+// hintFor is how long a promotion that was only told counts against a provider
+// that does not show it yet. Milliseconds.
+const hintFor = 60_000
+
 // promotion is a deployment that took over an environment.
 type promotion struct {
 	id, commit, url string
 	at              int64
 	rollback        bool
+	// hint is set when it was told and not read from the provider.
+	hint bool
 }
 
 // promoted notes that a deployment took over: the one before stops serving.
@@ -36,7 +42,7 @@ func (p *pass) promoted(project, env string, pr promotion) {
 		p.s.save(BucketDeploy, key, d)
 		pr.commit = d.Commit
 	}
-	e.Promoted, e.PromotedAt, e.Commit, e.RolledBack = pr.id, pr.at, pr.commit, pr.rollback
+	e.Promoted, e.PromotedAt, e.Commit, e.RolledBack, e.Hinted = pr.id, pr.at, pr.commit, pr.rollback, pr.hint
 	p.s.saveEnv(project, env, e)
 }
 
@@ -110,8 +116,13 @@ func (p *pass) foldObserved(o *Observed) {
 	}
 	e.BlindSince = 0
 	e.Serving, e.SeenSeq = o, p.seq
+	id := o.Serving.Deployment
+	if id == e.Promoted {
+		e.Hinted = false
+	}
 	p.s.saveEnv(o.Project, o.Environment, e)
-	if id := o.Serving.Deployment; id != "" && id != e.Promoted {
+	early := e.Hinted && o.At-e.PromotedAt < hintFor
+	if id != "" && id != e.Promoted && !mixed(o.Serving) && !early {
 		d, _ := p.ledgerFind(o.Project, o.Environment, id)
 		back := d != nil && len(d.Served) > 0 && d.Served[len(d.Served)-1].To != 0
 		p.promoted(o.Project, o.Environment, promotion{id: id, at: max(o.At, e.PromotedAt), rollback: back})

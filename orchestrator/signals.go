@@ -101,7 +101,7 @@ func (p *pass) decideSignal(ev *Event) (uint64, string) {
 	case open != nil && open.inc.State == Resolved && p.now-open.inc.Since < reopenWindow:
 		p.reopen(open, ev.Name+" fires again")
 		p.join(open, ev)
-		p.leadWith(open, rule, ev)
+		p.lead(open, rule.Playbook)
 		return open.inc.N, "reopened " + IncidentName(open.inc.N) + ": it came back within two hours"
 	}
 	l := p.open(ev, rule)

@@ -64,6 +64,7 @@ type Engine struct {
 	pumping   bool
 	failed    error
 	polled    time.Time
+	purged    time.Time
 	// tasks are the goroutines the loop started; lanes bundle what this process
 	// appends besides the core.
 	tasks  sync.WaitGroup

@@ -35,6 +35,7 @@ func (e *Engine) pump() {
 		return
 	}
 	e.pumping = true
+	e.purge()
 	meta := e.core.State().Meta()
 	from := meta.InboxCursor + 1
 	if meta.InboxID != e.opt.Inbox.ID() {
@@ -59,6 +60,22 @@ func (e *Engine) pump() {
 				e.core.Pump(orchestrator.InboxRange{ID: e.opt.Inbox.ID(), From: from, To: to}, records)
 			}
 		})
+	})
+}
+
+// purge drops from the inbox what the log has, once an hour.
+func (e *Engine) purge() {
+	upto := e.core.State().Meta().InboxCursor
+	if upto == 0 || time.Since(e.purged) < purgeEvery {
+		return
+	}
+	e.purged = time.Now()
+	e.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(e.ctx, readWait)
+		defer cancel()
+		if err := e.opt.Inbox.Purge(ctx, upto); err != nil && e.ctx.Err() == nil {
+			e.opt.Logger.WarnContext(ctx, "the inbox could not be purged; it is tried again in an hour", "error", err)
+		}
 	})
 }
 
