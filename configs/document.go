@@ -17,6 +17,7 @@ func (c *Config) Document() (orchestrator.Config, error) {
 		Mode:      orchestrator.Mode(c.Mode),
 		Timezone:  c.Instance.Timezone,
 		PublicURL: c.Instance.PublicURL,
+		Chat:      c.Providers.Slack != nil,
 		Policies:  c.Policies.document(),
 	}
 	for _, p := range c.People {

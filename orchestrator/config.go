@@ -7,9 +7,11 @@ import "slices"
 // durations are milliseconds. People, limits and modes are always read from the
 // current Config; only plans and resolved identities are pinned to an incident.
 type Config struct {
-	Mode      Mode       `json:"mode"`
-	Timezone  string     `json:"timezone,omitempty"`
-	PublicURL string     `json:"public_url,omitempty"`
+	Mode      Mode   `json:"mode"`
+	Timezone  string `json:"timezone,omitempty"`
+	PublicURL string `json:"public_url,omitempty"`
+	// Chat is set when there is a chat that shows incidents.
+	Chat      bool       `json:"chat,omitempty"`
 	People    []Person   `json:"people"`
 	Projects  []Project  `json:"projects"`
 	Audiences []Audience `json:"audiences,omitempty"`

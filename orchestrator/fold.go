@@ -114,6 +114,9 @@ func (f *Fold) Apply(s *State, e Entry) (*Folded, error) {
 			return nil, err
 		}
 	}
+	for _, n := range p.out.Changed {
+		p.showInChat(n)
+	}
 	m.Cursor, m.Now = e.Seq, p.now
 	m.Chain = chain(m.Chain, e)
 	s.metaDirty = true

@@ -144,6 +144,8 @@ func (p *pass) situation(st *Step, env *EnvState) *refusal {
 	switch {
 	case seen.Deployment == in.Expect:
 		return nil
+	case env.Hinted && env.Promoted == in.Expect && seen.Deployment == in.Target && p.now-env.PromotedAt < hintFor:
+		return &refusal{reason: "the provider does not show the promotion of " + in.Expect + " yet", then: "wait", ms: mixedWait}
 	case mixed(seen):
 		return &refusal{reason: "another change is under way: the domains serve different deployments", then: "wait", ms: mixedWait}
 	case in.Target != "" && seen.Deployment == in.Target:

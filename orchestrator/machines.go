@@ -92,6 +92,7 @@ func stepMachine() (string, fsm.Events) {
 		{Name: "done", Src: all(StepBlocked, StepAwaiting, StepReady, StepRunning, StepAccepted, StepWaiting, StepUnknown, StepFailed), Dst: string(StepDone)},
 		{Name: "fail", Src: all(StepBlocked, StepAwaiting, StepReady, StepRunning, StepAccepted, StepWaiting, StepUnknown), Dst: string(StepFailed)},
 		{Name: "skip", Src: all(StepBlocked, StepAwaiting, StepReady, StepWaiting, StepUnknown, StepFailed), Dst: string(StepSkipped)},
+		{Name: "repeat", Src: all(StepDone, StepFailed), Dst: string(StepWaiting)},
 		{Name: "cancel", Src: all(StepBlocked, StepAwaiting, StepReady, StepWaiting, StepRunning, StepUnknown, StepFailed, StepAccepted), Dst: string(StepCancelled)},
 	}
 }

@@ -94,6 +94,9 @@ func (p *pass) finish(l *loaded, st *Step, node *Node, text string) {
 	if !p.to(l, st, "done", text) {
 		return
 	}
+	if st.ID == chatStep {
+		return // the message itself is not news
+	}
 	if st.Chunk > 0 {
 		p.chunkEnded(l, st)
 		return

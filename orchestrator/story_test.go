@@ -103,6 +103,7 @@ func TestFold_refusesIntents(t *testing.T) {
 	})
 	t.Run("somebody did it", func(t *testing.T) {
 		b := ready(t)
+		b.after(2 * minute) // by now the provider would show the promotion
 		if d := b.intend("rollback", "dpl_old"); d.Accepted {
 			t.Fatal("accepted")
 		}
@@ -244,5 +245,21 @@ func TestFold_gapStops(t *testing.T) {
 	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
 	if _, err := b.fold.Apply(b.state, orchestrator.Entry{Seq: b.seq + 2}); err == nil {
 		t.Fatal("a hole in the log was not noticed")
+	}
+}
+
+func TestFold_aPromotionTheProviderDoesNotShowYetIsWaitedFor(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.preview("rollback")
+	b.say("ann", "approve", "INC-1")
+	if d := b.intend("rollback", "dpl_old"); d.Accepted {
+		t.Fatal("accepted")
+	}
+	b.wantStep("rollback", orchestrator.StepWaiting)
+	b.wait(3_000)
+	if d := b.intend("rollback", "dpl_bad"); !d.Accepted {
+		t.Fatalf("%+v", d)
 	}
 }

@@ -42,6 +42,9 @@ func (p *pass) stepTimerFired(l *loaded, st *Step) {
 			p.gateTimer(l, st, node)
 			return
 		}
+		if st.ID == chatStep {
+			st.Inputs = encoded(p.card(l, st))
+		}
 		p.ready(l, st, node, "")
 	case StepAccepted, StepUnknown:
 		p.work(l, st, WorkVerify, prioVerify)

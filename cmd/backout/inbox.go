@@ -41,10 +41,27 @@ func (i *inbox) Take(ctx context.Context, from uint64, limit, bytes int) ([]orch
 		if size += len(m.Data); size > bytes && len(records) > 0 {
 			break
 		}
-		records = append(records, gateway.DecodeInbox(m.Seq, m.Subject, m.MsgID, m.Data))
+		rec, err := i.decode(ctx, m)
+		if err != nil {
+			return nil, 0, err
+		}
+		records = append(records, rec)
 		to = m.Seq
 	}
 	return records, to, nil
+}
+
+// decode reads one message; a body worth keeping whole goes to a blob first.
+func (i *inbox) decode(ctx context.Context, m bus.InboxMessage) (orchestrator.Record, error) {
+	item := gateway.DecodeInboxItem(m.Seq, m.Subject, m.MsgID, m.Data)
+	if len(item.Keep) > 0 {
+		hash, err := i.bus.PutBlob(ctx, item.Keep)
+		if err != nil {
+			return orchestrator.Record{}, err
+		}
+		item.SetBlob(hash)
+	}
+	return item.Record, nil
 }
 
 // wait reads what is there, or waits for the doorbell. The bell may ring a
