@@ -31,6 +31,7 @@ type book struct {
 	now   int64
 	ids   int
 	last  *orchestrator.Folded
+	log   []orchestrator.Entry
 }
 
 const minute = int64(60_000)
@@ -118,7 +119,9 @@ func (b *book) add(subject string, epoch uint64, records ...orchestrator.Record)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.last, err = b.fold.Apply(b.state, orchestrator.Entry{Seq: b.seq, Subject: subject, Data: data})
+	entry := orchestrator.Entry{Seq: b.seq, Subject: subject, Data: data}
+	b.log = append(b.log, entry)
+	b.last, err = b.fold.Apply(b.state, entry)
 	if err != nil {
 		b.t.Fatal(err)
 	}
