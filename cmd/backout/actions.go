@@ -121,7 +121,7 @@ func (s *actionSet) addPeople(cfg *configs.Config, doc *orchestrator.Config, blo
 	if sg := cfg.Providers.SendGrid; sg != nil {
 		c, err := sendgrid.New(sendgrid.Options{
 			BaseURL: sg.BaseURL, APIKey: sg.APIKey.Reveal(), From: sg.From, FromName: sg.FromName, ReplyTo: sg.ReplyTo,
-			UnsubscribeGroup: sg.UnsubscribeGroup, Audiences: doc.Audiences, Projects: doc.Projects,
+			UnsubscribeGroup: sg.UnsubscribeGroup, Audiences: doc.Audiences, Projects: doc.Projects, Location: location(cfg.Instance.Timezone),
 			Blobs: blobs, AllowPrivate: prefixes(sg.AllowPrivate), Logger: logger,
 		})
 		if err != nil {
@@ -136,6 +136,15 @@ func (s *actionSet) addPeople(cfg *configs.Config, doc *orchestrator.Config, blo
 	}
 	maps.Copy(s.all, p.Actions())
 	return nil
+}
+
+// location is the time zone of times in mails; its name was checked before.
+func location(name string) *time.Location {
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return loc
 }
 
 func prefixes(ns []configs.Network) []string {

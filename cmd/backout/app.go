@@ -264,15 +264,15 @@ func (a *app) listenPublic(actions *actionSet) error {
 }
 
 func (a *app) listenAdmin(registry *prometheus.Registry) error {
-	api := a.api(registry)
+	api := a.api(registry, gateway.ParseWords)
 	var err error
 	a.admin, err = a.listen("the admin listener", a.cfg.Instance.AdminListen, api.Handler())
 	return err
 }
 
-func (a *app) api(registry *prometheus.Registry) *console.API {
+func (a *app) api(registry *prometheus.Registry, parse func(string) (orchestrator.Command, error)) *console.API {
 	return console.New(console.Options{
-		Backend: a.engine, Parse: gateway.ParseWords, Ready: a.ready, NewID: func() string { id, _ := randomHex(12); return id },
+		Backend: a.engine, Parse: parse, Ready: a.ready, NewID: func() string { id, _ := randomHex(12); return id },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Open: loopback(a.cfg.Instance.AdminListen), Logger: a.o.Logger,
 	})
 }
@@ -298,8 +298,10 @@ func (a *app) listen(name, addr string, h http.Handler) (net.Listener, error) {
 
 // serveCommands answers commands that come as NATS requests.
 func (a *app) serveCommands(ctx context.Context) error {
-	api := a.api(prometheus.NewRegistry())
-	stop, err := a.bus.ServeCommands(context.WithoutCancel(ctx), func(ctx context.Context, _, token, words string) (bool, string) {
+	stop, err := a.bus.ServeCommands(context.WithoutCancel(ctx), func(ctx context.Context, project, token, words string) (bool, string) {
+		api := a.api(prometheus.NewRegistry(), func(words string) (orchestrator.Command, error) {
+			return gateway.Speech{Project: project, Now: time.Now()}.Parse(words)
+		})
 		r := api.Words(ctx, token, words, "nats")
 		return r.OK, r.Text
 	})

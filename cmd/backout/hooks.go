@@ -27,7 +27,13 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 		VercelProjects: vercel, Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
 	}
 	if actions.chat != nil {
-		o.Chat["slack"] = actions.chat.Handler(slack.HandlerOptions{Person: a.slackPerson, Command: a.slackCommand})
+		inbound := actions.chat.Handler(slack.HandlerOptions{Person: a.slackPerson, Command: a.slackCommand})
+		a.onClose("the chat", func() error {
+			ctx, cancel := stopContext()
+			defer cancel()
+			return inbound.Close(ctx)
+		})
+		o.Chat["slack"] = inbound
 	}
 	return gateway.New(o)
 }
@@ -77,7 +83,8 @@ func (a *app) slackPerson(userID string) (id string, ok bool) {
 // slackCommand takes words from chat to the fold. Who speaks was verified by the
 // signature; whether they may is decided there.
 func (a *app) slackCommand(ctx context.Context, words, person, claimed, id string) (ok bool, text string) {
-	c, err := gateway.ParseWords(words)
+	masked, leaked := gateway.Mask(words)
+	c, err := gateway.ParseWords(masked)
 	if err != nil {
 		return false, err.Error()
 	}
@@ -85,6 +92,9 @@ func (a *app) slackCommand(ctx context.Context, words, person, claimed, id strin
 	r, err := a.engine.Command(ctx, c)
 	if err != nil {
 		return false, err.Error()
+	}
+	if leaked {
+		r.Text += ". A secret stood in what you wrote; it was masked here, but the chat has seen it: rotate it"
 	}
 	return r.OK, r.Text
 }

@@ -10,6 +10,9 @@ import (
 // control builds the /_sandbox/ endpoints every stand-in has; they are not in the call log.
 func (f *front) control() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { // for container health checks; no system has it
+		show(w, map[string]string{"status": "ok"})
+	})
 	mux.HandleFunc("GET /_sandbox/calls", func(w http.ResponseWriter, _ *http.Request) {
 		show(w, f.calls.of(f.stand.name()))
 	})

@@ -71,7 +71,7 @@ func newFront(ctx context.Context, o Options, stand standIn, calls *callLog) *fr
 const maxBody = 40 << 20
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/_sandbox/") {
+	if strings.HasPrefix(r.URL.Path, "/_sandbox/") || r.URL.Path == "/healthz" {
 		f.admin.ServeHTTP(w, r)
 		return
 	}
