@@ -234,7 +234,8 @@ func (p *pass) foldClaim(c *Claim) error {
 	own := p.s.Owner(p.part)
 	if c.Released {
 		if own.Boot == c.Boot {
-			own.Released = true
+			// The next claim is fenced by the newest entry of this subject, which is this one.
+			own.Epoch, own.Released = p.seq, true
 			p.s.save(BucketOwn, ownKey(p.part), &own)
 		}
 		return nil
