@@ -85,6 +85,9 @@ func (d *demo) run(ctx context.Context, dir string) (*summary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the demo's folder: %w", err)
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the demo's folder: %w", err)
+	}
 	d.say("Starting a sandbox shop and Backout; everything stays on this machine.")
 	if d.world, err = startDemoWorld(ctx, dir); err != nil {
 		return nil, err
