@@ -305,7 +305,11 @@ func (p *pass) commandAck(c *Command, l *loaded, who Person) {
 		p.reply(c, l, true, inc.Ack.By+" has it since "+clock(inc.Ack.At))
 		return
 	}
+	if inc.Ack != nil {
+		p.s.view.Delete(BucketTimer, timerKey(inc.Ack.Expires, inc.Partition, inc.N, ackTimer))
+	}
 	inc.Ack = &Ack{By: who.ID, At: p.now, Expires: p.now + ackFor}
+	p.s.view.Put(BucketTimer, timerKey(inc.Ack.Expires, inc.Partition, inc.N, ackTimer), []byte{1})
 	p.line(l, who.ID, "acknowledged")
 	p.reply(c, l, true, who.ID+" has "+IncidentName(inc.N)+" until "+clock(inc.Ack.Expires))
 }

@@ -10,8 +10,12 @@ import (
 // maxLines bounds a timeline; past it lines are only counted.
 const maxLines = 2000
 
-// incidentTimer is the name of an incident's own timer.
-const incidentTimer = "i"
+// The names of an incident's own timers: its next change by itself, and the end
+// of an acknowledgement.
+const (
+	incidentTimer = "i"
+	ackTimer      = "ack"
+)
 
 // open makes a new incident of a signal and starts the rule's playbook.
 func (p *pass) open(ev *Event, rule *Rule) *loaded {
@@ -182,6 +186,16 @@ func (p *pass) incidentTimerFired(l *loaded) {
 			p.cancelSteps(l, "the signals are gone")
 		}
 	}
+}
+
+// ackOver pages again when whoever had it has not brought it further: something
+// still waits for a person.
+func (p *pass) ackOver(l *loaded) {
+	waiting := p.waitingSteps(l, nil)
+	if l.inc.Ack == nil || l.inc.Ack.Expires > p.now || !l.inc.State.Open() || len(waiting) == 0 {
+		return
+	}
+	p.page(l, "The acknowledgement of "+l.inc.Ack.By+" has expired and this still waits for a person: "+orNothing(waiting))
 }
 
 // line adds to the timeline.

@@ -263,3 +263,28 @@ func TestFold_aPromotionTheProviderDoesNotShowYetIsWaitedFor(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 }
+
+func TestFold_anExpiredAcknowledgementPagesAgain(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.preview("rollback")
+	b.say("ann", "ack", "INC-1")
+	b.wait(31 * minute)
+	if !strings.Contains(b.story(), "acknowledgement of ann has expired") {
+		t.Fatal(b.story())
+	}
+}
+
+func TestFold_reopensUnderTheSameNumber(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.say("ann", "resolve", "INC-1")
+	b.after(minute)
+	b.alert("again")
+	if n := b.state.Meta().NextIncident; n != 1 || b.incident().State != orchestrator.Mitigating || b.incident().Run().Round != 2 {
+		t.Fatalf("incident %d is %s, run %+v\n%s", n, b.incident().State, b.incident().Run(), b.story())
+	}
+	b.wantStep("rollback", orchestrator.StepAwaiting)
+}

@@ -12,8 +12,12 @@ func (p *pass) foldTimer(t *TimerFired) {
 		return
 	}
 	p.s.view.Delete(BucketTimer, key)
-	if t.Name == incidentTimer {
+	switch t.Name {
+	case incidentTimer:
 		p.incidentTimerFired(l)
+		return
+	case ackTimer:
+		p.ackOver(l)
 		return
 	}
 	ref, ok := parseStepTimer(t.N, t.Name)

@@ -58,13 +58,14 @@ type Engine struct {
 	dirtyFrom time.Time
 	wakeAt    time.Time
 	wake      *time.Timer
-	replies   map[string]chan orchestrator.Reply
 	waiting   []waiter
 	watchers  map[chan []uint64]bool
 	pumping   bool
 	failed    error
 	polled    time.Time
 	purged    time.Time
+	// replies has those who wait for the outcome of a command.
+	replies replies
 	// tasks are the goroutines the loop started; lanes bundle what this process
 	// appends besides the core.
 	tasks  sync.WaitGroup
@@ -103,8 +104,8 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opt: o, core: NewCore(fold, state, o.Core), view: view, inputs: make(chan func(), 1024),
-		pending: map[uint64]orchestrator.Entry{}, replies: map[string]chan orchestrator.Reply{},
-		watchers: map[chan []uint64]bool{}, done: make(chan struct{}),
+		pending: map[uint64]orchestrator.Entry{}, watchers: map[chan []uint64]bool{}, done: make(chan struct{}),
+		replies: replies{waiting: map[string]chan orchestrator.Reply{}},
 	}
 	e.events = newIngress(e, orchestrator.SubjectEvents)
 	e.words = newIngress(e, orchestrator.SubjectCommands)
@@ -276,10 +277,7 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 		e.dirtyFrom = time.Now()
 	}
 	for _, r := range out.Replies {
-		if ch := e.replies[r.ID]; ch != nil {
-			delete(e.replies, r.ID)
-			ch <- r
-		}
+		e.replies.give(r)
 	}
 	if len(out.Changed) > 0 {
 		for ch := range e.watchers {

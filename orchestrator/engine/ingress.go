@@ -145,9 +145,8 @@ func (e *Engine) Configure(ctx context.Context, records ...orchestrator.Record) 
 // Command says something in a person's name and returns what came of it, as the
 // fold decided.
 func (e *Engine) Command(ctx context.Context, c orchestrator.Command) (orchestrator.Reply, error) {
-	ch := make(chan orchestrator.Reply, 1)
-	e.input(func() { e.replies[c.ID] = ch })
-	defer e.input(func() { delete(e.replies, c.ID) })
+	ch := e.replies.wait(c.ID)
+	defer e.replies.forget(c.ID, ch)
 	if _, err := e.words.add(ctx, []orchestrator.Record{{Command: &c}}); err != nil {
 		return orchestrator.Reply{}, err
 	}
