@@ -84,13 +84,13 @@ func (c *counted) Plan(context.Context, orchestrator.Call) (orchestrator.Preview
 
 // rig is an engine on a memory log and a real store.
 type rig struct {
-	e    *engine.Engine
-	log  *memoryLog
+	e *engine.Engine
+
 	act  *counted
 	stop func() error
 }
 
-func start(t *testing.T, dir string, log *memoryLog, boot string) *rig {
+func start(t *testing.T, dir string, log orchestrator.Log, boot string) *rig {
 	t.Helper()
 	st, err := store.Open(filepath.Join(dir, "state.db"))
 	if err != nil {
@@ -108,7 +108,7 @@ func start(t *testing.T, dir string, log *memoryLog, boot string) *rig {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
-	r := &rig{e: e, log: log, act: act}
+	r := &rig{e: e, act: act}
 	r.stop = sync.OnceValue(func() error {
 		cancel()
 		err := <-ended
