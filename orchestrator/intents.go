@@ -1,0 +1,124 @@
+package orchestrator
+
+// StartWindow is how long after an intent its call may still start. An owner
+// that was paused longer appends that it never started. Milliseconds.
+const StartWindow = 5_000
+
+// foldIntent decides whether an attempt may be made. All limits live here and
+// in limits.go and nowhere else; what is refused is never called.
+func (p *pass) foldIntent(it *Intent) {
+	l := p.s.incident(it.N)
+	if l == nil {
+		p.refuse(it, "there is no such incident")
+		return
+	}
+	st := l.step(it.StepRef)
+	if st == nil {
+		p.refuse(it, "there is no such step")
+		return
+	}
+	if st.Attempt != nil && st.Attempt.ID == it.Attempt {
+		return // the same intent, appended twice: it was decided the first time
+	}
+	node := p.node(l, st)
+	switch {
+	case !p.fenced:
+		p.refuse(it, "another instance or a later start owns this partition")
+	case node == nil || st.State != StepReady || st.Work != WorkDo:
+		p.refuse(it, "the step is "+string(st.State))
+	case it.Try != st.Tries+1:
+		p.refuse(it, "the step has had other attempts")
+	case l.inc.State == Closed || l.inc.Stopped != "":
+		p.refuse(it, "the plan was stopped")
+		p.to(l, st, "cancel", "the plan was stopped")
+	default:
+		if r := p.limits(l, st, node); r != nil {
+			p.refuse(it, r.reason)
+			p.refused(l, st, node, r)
+			return
+		}
+		p.accept(l, st, node, it)
+	}
+}
+
+func (p *pass) refuse(it *Intent, reason string) {
+	p.out.Decisions = append(p.out.Decisions, Decision{Intent: *it, Reason: reason})
+}
+
+// refused does with the step what the refusal says.
+func (p *pass) refused(l *loaded, st *Step, node *Node, r *refusal) {
+	if st.Reason != r.reason {
+		p.line(l, "backout", titled(node)+": not started, "+r.reason)
+	}
+	switch r.then {
+	case "wait":
+		p.later(l, st, r.ms, r.reason)
+	case "ask":
+		if st.Preview == nil {
+			if p.to(l, st, "ask", r.reason) {
+				p.work(l, st, WorkPreview, prioRead)
+			}
+			return
+		}
+		p.askApproval(l, st, node)
+	case "adopt":
+		p.finish(l, st, node, r.reason)
+	case "fail":
+		p.fail(l, st, node, r.reason)
+	}
+}
+
+// accept permits one attempt.
+func (p *pass) accept(l *loaded, st *Step, node *Node, it *Intent) {
+	inc := l.inc
+	if !p.to(l, st, "start", "") {
+		p.refuse(it, "the step is "+string(st.State))
+		return
+	}
+	st.Tries++
+	if st.FirstTry == 0 {
+		st.FirstTry = p.now
+	}
+	auto := st.Approval != nil && st.Approval.Auto
+	st.Attempt = &Attempt{ID: it.Attempt, Epoch: p.s.Owner(inc.Partition).Epoch, At: p.now, Auto: auto}
+	st.Waiting = "the answer of " + node.Action
+	p.s.view.Put(BucketRunning, runningKey(inc.Partition, st.StepRef), []byte(it.Attempt))
+	if node.Spec.Effect {
+		p.effectStarts(l, st, node)
+	}
+	p.out.Decisions = append(p.out.Decisions, Decision{
+		Intent: *it, Accepted: true, Action: node.Action, Timeout: node.Spec.CallTimeout, Call: p.call(l, st),
+	})
+}
+
+func (p *pass) effectStarts(l *loaded, st *Step, node *Node) {
+	inc := l.inc
+	if st.Chunk == 0 {
+		inc.Effects++
+		p.line(l, "backout", titled(node)+": started"+attemptText(st.Tries))
+	}
+	if inc.State == Triggered {
+		p.move(l, "mitigate", titled(node))
+	}
+	env := p.s.Env(inc.Project, inc.Environment)
+	if node.Spec.Serving {
+		env.Lock = inc.N
+	}
+	if st.Attempt.Auto {
+		lim := p.s.Config().Policies.Limits.WithDefaults()
+		env.Autos = append(recent(env.Autos, p.now), p.now)
+		if len(env.Autos) > lim.AutoPerHour {
+			env.Tripped = p.now
+		}
+	}
+	if node.Spec.Serving || st.Attempt.Auto {
+		p.s.saveEnv(inc.Project, inc.Environment, env)
+	}
+}
+
+func attemptText(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return ", " + plural(n, "attempt")
+}

@@ -1,0 +1,165 @@
+package orchestrator
+
+// foldResult takes in how an attempt ended. Results are facts: they count
+// whoever reports them and however late, matched by attempt.
+func (p *pass) foldResult(r *Result) {
+	l := p.s.incident(r.N)
+	if l == nil {
+		return
+	}
+	st := l.step(r.StepRef)
+	node := (*Node)(nil)
+	if st != nil {
+		node = p.node(l, st)
+	}
+	if node == nil || st.Attempt == nil || st.Attempt.ID != r.Attempt {
+		return
+	}
+	if st.State != StepRunning && st.State != StepUnknown {
+		return
+	}
+	switch r.Kind {
+	case ResultDone:
+		p.observeTarget(l, node, r.Data)
+		st.Output = r.Data
+		p.finish(l, st, node, r.Text)
+	case ResultFailed:
+		p.fail(l, st, node, r.Text)
+	case ResultRetry:
+		p.retry(l, st, node, r)
+	case ResultNotStarted:
+		p.notStarted(l, st, node, r.Text)
+	case ResultInDoubt:
+		p.doubt(l, st, node, r.Text, node.Spec.Settle)
+	case ResultAccepted:
+		p.acceptedOutside(l, st, r)
+	case ResultSuperseded:
+		p.fail(l, st, node, "not done, because "+r.Text)
+	}
+}
+
+// observeTarget keeps the ledger in step with what a rollback or promotion
+// reported; the next observation confirms or corrects it.
+func (p *pass) observeTarget(l *loaded, node *Node, data []byte) {
+	if !node.Spec.Serving {
+		return
+	}
+	var out struct {
+		Deployment string `json:"deployment_id"`
+	}
+	if !decode(data, &out) || out.Deployment == "" {
+		return
+	}
+	inc := l.inc
+	env := p.s.Env(inc.Project, inc.Environment)
+	if !node.Spec.Forward && inc.Suspect != nil {
+		if d, key := p.ledgerFind(inc.Project, inc.Environment, inc.Suspect.DeploymentID); d != nil {
+			d.Bad = "rolled back by " + IncidentName(inc.N)
+			p.s.save(BucketDeploy, key, d)
+		}
+	}
+	p.promoted(inc.Project, inc.Environment, promotion{id: out.Deployment, at: max(p.now, env.PromotedAt), rollback: !node.Spec.Forward})
+}
+
+func (p *pass) notStarted(l *loaded, st *Step, node *Node, why string) {
+	if p.to(l, st, "not_started", why) {
+		p.ready(l, st, node, why)
+	}
+}
+
+// retry tries again later: nothing was done outside.
+func (p *pass) retry(l *loaded, st *Step, node *Node, r *Result) {
+	limit := node.Retry.Max
+	if limit == 0 {
+		limit = 5
+	}
+	st.Failures++
+	if st.Failures >= limit || (st.State == StepUnknown && !p.to(l, st, "not_started", "")) {
+		p.fail(l, st, node, r.Text)
+		return
+	}
+	delay := r.RetryAfter
+	if delay == 0 {
+		delay = int64(1000) << min(st.Failures-1, 5)
+	}
+	p.later(l, st, delay, r.Text)
+}
+
+// doubt puts a step into unknown, or tries again what is safe to repeat.
+func (p *pass) doubt(l *loaded, st *Step, node *Node, why string, settle int64) {
+	if node.Spec.Safety == Repeatable {
+		p.retry(l, st, node, &Result{Text: why})
+		return
+	}
+	if st.State != StepUnknown && !p.to(l, st, "doubt", why) {
+		return
+	}
+	p.line(l, "backout", "I started "+titled(node)+" at "+clock(st.Attempt.At)+" and do not know how it ended: "+why+". I have not done it twice")
+	if node.Spec.Safety == Verifiable {
+		st.Waiting = "a look at what really happened"
+		p.timer(l, st, p.now+max(1, settle))
+		return
+	}
+	p.askUnknown(l, st, node, why)
+}
+
+// askUnknown puts an outcome nobody can know to a person.
+func (p *pass) askUnknown(l *loaded, st *Step, node *Node, why string) {
+	manual := ""
+	if st.Preview != nil && st.Preview.Manual != "" {
+		manual = ", or do it yourself: `" + st.Preview.Manual + "`"
+	}
+	st.Waiting = "a person: `retry`, `skip` or `confirm-done " + IncidentName(l.inc.N) + " " + node.ID + "`" + manual
+	l.touch(st)
+	p.page(l, "Unknown outcome of "+titled(node)+": "+why+". Choose `retry`, `skip` or `confirm-done`"+manual)
+}
+
+func (p *pass) acceptedOutside(l *loaded, st *Step, r *Result) {
+	if r.Accepted == nil || !p.to(l, st, "accept", r.Text) {
+		return
+	}
+	st.Token, st.Until = r.Accepted.Token, p.now+r.Accepted.Until
+	st.Waiting = "the outside to finish, until " + clock(st.Until)
+	p.timer(l, st, p.now+max(1, r.Accepted.CheckAfter))
+}
+
+// orphan puts every attempt of an earlier claim in doubt: whoever made it can
+// no longer be asked. A look waits until the attempt can no longer act.
+func (p *pass) orphan(part int, epoch uint64) {
+	var refs []StepRef
+	prefix := ReadyPrefix(part)
+	p.s.view.Scan(BucketRunning, prefix, nil, func(k, _ []byte) bool {
+		refs = append(refs, parseStepKey(k[2:]))
+		return true
+	})
+	for _, ref := range refs {
+		l := p.s.incident(ref.N)
+		if l == nil {
+			continue
+		}
+		st := l.step(ref)
+		if st == nil || st.State != StepRunning || st.Attempt.Epoch >= epoch {
+			continue
+		}
+		node := p.node(l, st)
+		if node == nil {
+			continue
+		}
+		p.orphaned(l, st, node)
+	}
+}
+
+// orphaned decides about one such attempt. Reads start again at once; what is
+// safe to repeat starts again when the old attempt can no longer act.
+func (p *pass) orphaned(l *loaded, st *Step, node *Node) {
+	const why = "Backout was restarted before the answer came"
+	free := st.Attempt.At + StartWindow + node.Spec.CallTimeout + node.Spec.Settle
+	switch {
+	case !node.Spec.Effect && node.Spec.Safety == Repeatable:
+		p.notStarted(l, st, node, why)
+	case node.Spec.Safety == Repeatable:
+		p.later(l, st, max(1, free-p.now), why)
+	default:
+		p.doubt(l, st, node, why, free-p.now)
+	}
+}
