@@ -15,13 +15,14 @@ BENCH_DEPS := strace:strace
 RACE = $(if $(shell command -v gcc),-race)
 TEST_TIMEOUT := 12m
 FUZZ_TIME := 60s
+SIM_TIME := 30s
 
 # Recorded requests and API descriptions that some tests read, when they are there.
 ifneq ($(wildcard ../shared),)
 export BACKOUT_SHARED ?= $(abspath ../shared)
 endif
 
-.PHONY: help run deps test check lint fmt fuzz soak golden bench clean format-check tidy-check vet fuzz-short
+.PHONY: help run deps test simulate check lint fmt fuzz soak golden bench clean format-check tidy-check vet fuzz-short
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +43,7 @@ check: ## Everything CI runs: format, tidy, lint, vet, test, a short fuzz
 	@.ci/stage lint $(MAKE) --no-print-directory lint
 	@.ci/stage vet $(MAKE) --no-print-directory vet
 	@.ci/stage test $(MAKE) --no-print-directory test
+	@.ci/stage "simulate 30 s" $(MAKE) --no-print-directory simulate
 	@.ci/stage "fuzz 3 s each" $(MAKE) --no-print-directory fuzz-short
 
 lint: $(GOLANGCI) ## Check style, the import diagram and the ban list
@@ -53,8 +55,11 @@ fmt: $(GOLANGCI) ## Format the code
 fuzz: ## Fuzz every target for FUZZ_TIME each (60s)
 	@.ci/fuzz $(FUZZ_TIME)
 
+simulate: ## Play the simulator for SIM_TIME (30s) and print seeds per second
+	BACKOUT_SIM_TIME=$(SIM_TIME) go test -count 1 -v -run '^TestSim$$' ./orchestrator/sim
+
 soak: deps ## Run the long tests: many kills, many seeds (about an hour)
-	BACKOUT_SOAK=1 go test $(RACE) -count 1 -timeout 90m -v -run Soak ./...
+	BACKOUT_SOAK=1 go test $(RACE) -count 1 -timeout 8h -v -run Soak ./...
 
 golden: ## Write the golden files anew; read the diff before you commit it
 	@grep -rlE 'flag\.Bool\("update"' --include='*_test.go' . | xargs -rn1 dirname | sort -u | xargs -rI{} go test {} -update

@@ -8,23 +8,42 @@ import (
 	"github.com/aimarketplace/backout/orchestrator/sim"
 )
 
-// TestSim plays seeds for BACKOUT_SIM_TIME (a Go duration; 5s by default).
+// TestSim plays seeds from 1 on for BACKOUT_SIM_TIME (a Go duration; 5s by
+// default).
 func TestSim(t *testing.T) {
-	budget := 5 * time.Second
-	if v := os.Getenv("BACKOUT_SIM_TIME"); v != "" {
-		d, err := time.ParseDuration(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		budget = d
+	play(t, 1, budget(t, 5*time.Second))
+}
+
+// TestSoakSim plays other seeds for an hour, or for BACKOUT_SIM_TIME.
+func TestSoakSim(t *testing.T) {
+	if os.Getenv("BACKOUT_SOAK") == "" {
+		t.Skip("skipped: plays seeds for an hour; run it with `make soak`")
 	}
+	play(t, 1<<32, budget(t, time.Hour))
+}
+
+func budget(t *testing.T, otherwise time.Duration) time.Duration {
+	t.Helper()
+	v := os.Getenv("BACKOUT_SIM_TIME")
+	if v == "" {
+		return otherwise
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func play(t *testing.T, first uint64, budget time.Duration) {
+	t.Helper()
 	start := time.Now()
 	seeds := uint64(0)
 	for time.Since(start) < budget {
-		seeds++
-		if err := sim.Run(seeds); err != nil {
+		if err := sim.Run(first + seeds); err != nil {
 			t.Fatal(err)
 		}
+		seeds++
 	}
 	t.Logf("%d seeds, %.0f seeds/s", seeds, float64(seeds)/time.Since(start).Seconds())
 }
