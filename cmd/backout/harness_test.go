@@ -1,0 +1,399 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/aimarketplace/backout/handlers/console"
+	"github.com/aimarketplace/backout/handlers/sandbox"
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// The stories drive the shipped program: Backout and the sandbox are child
+// processes, people speak over the admin API, publishers over NATS, and the judge
+// of what was done is the sandbox's call log, never what Backout says of itself.
+
+// storyLimit bounds everything a story waits for.
+const storyLimit = 2 * time.Minute
+
+// secrets are the credentials of a test run, by variable; each can be searched for.
+func secrets() map[string]string {
+	return map[string]string{
+		"E2E_VERCEL_TOKEN":       "zq-vercel-7d1f0c5b9a",
+		"E2E_GITHUB_TOKEN":       "zq-github-31b8ee02d4",
+		"E2E_SLACK_TOKEN":        "zq-slackbot-90ac4f7e11",
+		"E2E_SLACK_SECRET":       "zq-slacksign-5c2e7fd0b8",
+		"E2E_SENDGRID_KEY":       "zq-sendgrid-e41d9b0a76",
+		"E2E_HOOK_TOKEN":         "zq-events-b27f6c8d13",
+		"E2E_ALERTMANAGER_TOKEN": "hooktoken",
+		"E2E_VERCEL_SECRET":      "zq-vercelhook-0f9d3a61c7",
+	}
+}
+
+// shopOptions vary a world.
+type shopOptions struct {
+	// Crash takes the binary with crash points.
+	Crash bool
+	// Kind asks for a sandbox without misbehaviour.
+	Kind bool
+	// Workflows overrides playbooks by a folder.
+	Workflows string
+	// NATSURL names an external server; Env is added to Backout's environment.
+	NATSURL string
+	Env     []string
+}
+
+// shop is a world: a sandbox, a Backout that watches it, and Ann on call.
+type shop struct {
+	t       testing.TB
+	o       shopOptions
+	dir     string
+	bin     string
+	env     []string
+	urls    sandbox.URLs
+	sandbox *process
+	backout *process
+	// mu guards what changes when Backout starts again.
+	mu    sync.Mutex
+	ready map[string]string
+	token string
+}
+
+// newShop starts a sandbox and a Backout as processes of their own.
+func newShop(t testing.TB, o shopOptions) *shop {
+	t.Helper()
+	bin, err := built.plain()
+	if o.Crash && err == nil {
+		bin, err = built.crash()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &shop{t: t, o: o, dir: t.TempDir(), bin: bin, env: o.Env}
+	for name, value := range secrets() {
+		s.env = append(s.env, name+"="+value)
+	}
+	s.startSandbox()
+	s.writeConfig()
+	s.restart("")
+	s.token = s.newToken("ann", "person")
+	return s
+}
+
+func (s *shop) startSandbox() {
+	s.t.Helper()
+	args := []string{s.bin, "sandbox", "--base-port", "0", "--call-log", s.path("calls.jsonl"), "-o", "json"}
+	if s.o.Kind {
+		args = append(args, "--kind")
+	}
+	var err error
+	if s.sandbox, err = launch(s.t, s.path("sandbox.log"), nil, args...); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(s.sandbox.line), &s.urls); err != nil {
+		s.t.Fatalf("reading the sandbox's addresses from %q: %v", s.sandbox.line, err)
+	}
+	s.t.Log("sandbox:", s.sandbox.line)
+	s.order(s.urls.Slack+"/_sandbox/setup", map[string]any{"users": []map[string]string{
+		{"id": "U0ANN", "name": "ann", "email": "ann@example.com"}, {"id": "U0BOB", "name": "bob", "email": "bob@example.com"},
+	}})
+}
+
+func (s *shop) writeConfig() {
+	s.t.Helper()
+	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
+	var b bytes.Buffer
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL}); err != nil {
+		s.t.Fatal(err)
+	}
+	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"
+	for name, data := range map[string]string{"backout.yaml": b.String(), "users.csv": users} {
+		if err := os.WriteFile(s.path(name), []byte(data), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *shop) path(name string) string { return filepath.Join(s.dir, name) }
+
+// tryRestart starts Backout anew, with a crash point armed unless it is empty. It
+// returns what went wrong, for starts that are to crash.
+func (s *shop) tryRestart(crash string) error {
+	s.t.Helper()
+	args := []string{s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json"}
+	if s.o.Workflows != "" {
+		args = append(args, "--workflows", s.o.Workflows)
+	}
+	p, err := launch(s.t, s.path("backout.log"), append([]string{"BACKOUT_CRASH=" + crash}, s.env...), args...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.backout = p
+	if err != nil {
+		return err
+	}
+	s.ready = map[string]string{}
+	for _, f := range strings.Fields(p.line) {
+		k, v, _ := strings.Cut(f, "=")
+		s.ready[k] = v
+	}
+	return nil
+}
+
+func (s *shop) restart(crash string) {
+	s.t.Helper()
+	if err := s.tryRestart(crash); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// at is an address of the running Backout: public, admin or nats.
+func (s *shop) at(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready[name]
+}
+
+// newToken makes a token with the first admin token.
+func (s *shop) newToken(person, scope string) string {
+	s.t.Helper()
+	admin := (&clientFlags{server: s.at("admin"), data: s.path("data")}).client()
+	secret := must(newToken())(s.t)
+	t := orchestrator.Token{Hash: console.HashToken(secret), Person: person, Scope: scope, Label: "test"}
+	if err := admin.post(s.t.Context(), "/api/v1/tokens", t, &t); err != nil {
+		s.t.Fatal(err)
+	}
+	return secret
+}
+
+func (s *shop) client() *client {
+	return (&clientFlags{server: s.at("admin"), token: s.token}).client()
+}
+
+// say speaks as Ann; ok is false when Backout refused or did not answer.
+func (s *shop) say(words string) (text string, ok bool) {
+	r, err := s.client().say(s.t.Context(), words)
+	if err != nil {
+		return err.Error(), false
+	}
+	return r.Text, r.OK
+}
+
+// mustSay speaks as Ann and fails the test when she is refused.
+func (s *shop) mustSay(words string) {
+	s.t.Helper()
+	if text, ok := s.say(words); !ok {
+		s.t.Fatalf("%s: refused: %s", words, text)
+	}
+}
+
+// get reads the admin API.
+func (s *shop) get(path string, query url.Values, v any) error {
+	return s.client().get(s.t.Context(), path, query, v)
+}
+
+// incident reads an incident; its ID is empty while there is none.
+func (s *shop) incident(id string) console.Incident {
+	var inc console.Incident
+	if s.get("/api/v1/incidents/"+id, nil, &inc) != nil {
+		return console.Incident{}
+	}
+	return inc
+}
+
+// waitIncident waits until an incident is as wanted, and shows it when it never is.
+func (s *shop) waitIncident(id, what string, ok func(*console.Incident) bool) console.Incident {
+	s.t.Helper()
+	var inc console.Incident
+	if !s.eventually(storyLimit, func() bool {
+		inc = s.incident(id)
+		return inc.ID != "" && ok(&inc)
+	}) {
+		s.t.Fatalf("waited %s for %s to be %s in vain:\n%s\n%s", storyLimit, id, what, told(&inc), s.backout.said())
+	}
+	return inc
+}
+
+// told is an incident in the few lines that a failing test needs.
+func told(inc *console.Incident) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s by %s, waits for %v\n", inc.ID, inc.State, inc.Playbook, inc.WaitingOn)
+	for _, l := range inc.Timeline {
+		fmt.Fprintf(&b, "  %s %-10s %s\n", l.At.Format("15:04:05.000"), l.Actor, l.Text)
+	}
+	return b.String()
+}
+
+func stepOf(inc *console.Incident, id string) console.Step {
+	for _, st := range inc.Steps {
+		if st.ID == id {
+			return st
+		}
+	}
+	return console.Step{}
+}
+
+// eventually asks until ok, and reports whether it ever was.
+func (s *shop) eventually(limit time.Duration, ok func() bool) bool {
+	return eventually(s.t.Context(), limit, ok)
+}
+
+func eventually(ctx context.Context, limit time.Duration, ok func() bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// waitServing waits until Backout has read what serves.
+func (s *shop) waitServing(id string) {
+	s.t.Helper()
+	var v struct{ Serving string }
+	if !s.eventually(storyLimit, func() bool {
+		return s.get("/api/v1/verdict", url.Values{"project": {"shop"}}, &v) == nil && v.Serving == id
+	}) {
+		s.t.Fatalf("Backout does not see that %s serves, it says %q", id, v.Serving)
+	}
+}
+
+// ship builds and promotes a deployment, as a push would.
+func (s *shop) ship(id, commit string, bad bool) {
+	s.t.Helper()
+	s.order(s.urls.Vercel+"/_sandbox/deploy", map[string]any{"id": id, "commit": commit, "target": "production", "bad": bad})
+}
+
+// order tells the sandbox to do something.
+func (s *shop) order(target string, body any) {
+	s.t.Helper()
+	if err := post(s.t.Context(), target, body); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// hook posts a body to a path of the public listener.
+func (s *shop) hook(path string, body []byte, header http.Header) (status int, answer string, err error) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.at("public")+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	req.Header = header
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	said, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.TrimSpace(string(said)), err
+}
+
+func bearerOf(token string) http.Header {
+	return http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
+}
+
+// cloudEvent is an event as any publisher would write it.
+func cloudEvent(id, typ string, data map[string]any) []byte {
+	if data["project"] == nil {
+		data["project"] = "shop"
+	}
+	body, err := json.Marshal(map[string]any{
+		"specversion": "1.0", "id": id, "source": "e2e", "type": typ,
+		"time": time.Now().UTC().Format(time.RFC3339Nano), "data": data,
+	})
+	if err != nil {
+		panic(err) // Strings and numbers always encode.
+	}
+	return body
+}
+
+// alert is the data of an alert that fires now.
+func alert(fingerprint, severity string) map[string]any {
+	return map[string]any{
+		"environment": "production", "component": "checkout", "fingerprint": fingerprint, "name": "HealthCheckFailed",
+		"severity": severity, "summary": "checkout answers 500", "starts_at": time.Now().UTC().Format(time.RFC3339Nano),
+	}
+}
+
+// dial connects an ordinary NATS client.
+func (s *shop) dial(opts ...nats.Option) jetstream.JetStream {
+	s.t.Helper()
+	nc := must(nats.Connect(s.at("nats"), append([]nats.Option{nats.Timeout(5 * time.Second)}, opts...)...))(s.t)
+	s.t.Cleanup(nc.Close)
+	return must(jetstream.New(nc))(s.t)
+}
+
+// publish hands one event in over NATS and waits for the acknowledgement.
+func (s *shop) publish(kind, typ string, data map[string]any) {
+	s.t.Helper()
+	id := must(randomHex(8))(s.t)
+	if _, err := s.dial().Publish(s.t.Context(), "backout.event."+kind+".shop", cloudEvent(id, typ, data)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// calls reads the judge: every call the sandbox got.
+func (s *shop) calls() []sandbox.Call {
+	s.t.Helper()
+	file := must(os.Open(s.path("calls.jsonl")))(s.t)
+	defer file.Close()
+	var out []sandbox.Call
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var c sandbox.Call
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			s.t.Fatalf("a line of the call log: %v", err)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// effects are the calls that changed something at a server under a path.
+func (s *shop) effects(server, path string) []sandbox.Call {
+	s.t.Helper()
+	var out []sandbox.Call
+	for _, c := range s.calls() {
+		if c.Effect && c.Server == server && strings.Contains(c.Path, path) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// wantOneRollback asks the judge: one rollback took effect, to the good
+// deployment, and nothing was promoted.
+func (s *shop) wantOneRollback() {
+	s.t.Helper()
+	back := s.effects("vercel", "/rollback/")
+	if len(back) != 1 || !strings.HasSuffix(back[0].Path, "/rollback/dpl_good2") {
+		s.t.Errorf("the sandbox saw %d effective rollbacks, want one to dpl_good2: %+v", len(back), back)
+	}
+	if up := s.effects("vercel", "/promote/"); len(up) != 0 {
+		s.t.Errorf("something was promoted: %+v", up)
+	}
+}
