@@ -349,14 +349,12 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 	e.core.Stop()
 	deadline := time.NewTimer(stopWait)
 	defer deadline.Stop()
-	released := false
 	for e.failed == nil {
-		if e.core.Idle() && !released {
-			released = true
+		if e.core.Idle() {
 			e.core.Release()
 		}
 		e.turn(e.ctx)
-		if released && e.core.Released() {
+		if e.core.Released() {
 			break
 		}
 		select {

@@ -46,6 +46,9 @@ type sent struct {
 	retry time.Time
 }
 
+// busy reports whether something waits, is on its way, or is not folded yet.
+func (l *lane) busy() bool { return len(l.items) > 0 || l.inflight != nil || len(l.landing) > 0 }
+
 func (l *lane) queue(it item) { l.items = append(l.items, it) }
 
 // send hands out the next message of every lane of the shard.

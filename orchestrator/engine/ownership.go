@@ -13,7 +13,7 @@ const claimPause = 500 * time.Millisecond
 // claim asks for a partition. Every start claims anew, even what this instance
 // had before: attempts of an earlier start must be known to be nobody's.
 func (c *Core) claim(s *shard, now time.Time, w *Work) {
-	if s.epoch != 0 || s.own.inflight != nil || len(s.own.items) > 0 || len(s.own.landing) > 0 {
+	if s.epoch != 0 || s.own.busy() {
 		return
 	}
 	own := c.state.Owner(s.p)
@@ -47,10 +47,11 @@ func (c *Core) Suspect(instance string, gone bool) { c.suspected[instance] = gon
 // Owns reports whether this start owns partition p.
 func (c *Core) Owns(p int) bool { return p < len(c.shards) && c.shards[p].epoch != 0 }
 
-// Release gives every partition back, for a clean hand-over.
+// Release gives every partition back, for a clean hand-over. A claim that is on
+// its way must land first, so it is called until Released.
 func (c *Core) Release() {
 	for _, s := range c.shards {
-		if s.epoch != 0 && s.own.inflight == nil {
+		if s.epoch != 0 && !s.own.busy() {
 			s.own.queue(item{rec: orchestrator.Record{Claim: &orchestrator.Claim{
 				Instance: c.opt.Instance, Boot: c.opt.Boot, Released: true, FoldVersion: orchestrator.FoldVersion,
 			}}})
@@ -61,7 +62,7 @@ func (c *Core) Release() {
 // Released reports whether nothing is owned and nothing is on its way any more.
 func (c *Core) Released() bool {
 	for _, s := range c.shards {
-		if s.epoch != 0 || s.own.inflight != nil || len(s.own.items) > 0 {
+		if s.epoch != 0 || s.own.busy() {
 			return false
 		}
 	}

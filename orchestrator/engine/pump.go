@@ -92,7 +92,4 @@ func (c *Core) Pump(r orchestrator.InboxRange, records []orchestrator.Record) {
 }
 
 // PumpIdle reports whether the last batch has been folded.
-func (c *Core) PumpIdle() bool {
-	l := c.shards[0].pump
-	return len(l.items) == 0 && l.inflight == nil && len(l.landing) == 0
-}
+func (c *Core) PumpIdle() bool { return !c.shards[0].pump.busy() }
