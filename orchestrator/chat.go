@@ -58,8 +58,10 @@ func (p *pass) showInChat(n uint64) {
 	st := l.step(ref)
 	if st == nil {
 		st = &Step{StepRef: ref, ID: chatStep, State: StepBlocked, Since: p.now}
-		st.Extra = &Node{ID: chatStep, Path: chatStep, Title: "Show the incident in the chat", Kind: NodeAction, Action: ChatAction, Ordinal: chatOrdinal,
-			Spec: Spec{Name: ChatAction, Safety: Repeatable, CallTimeout: 20_000}}
+		st.Extra = &Node{
+			ID: chatStep, Path: chatStep, Title: "Show the incident in the chat", Kind: NodeAction, Action: ChatAction, Ordinal: chatOrdinal,
+			Spec: Spec{Name: ChatAction, Safety: Repeatable, CallTimeout: 20_000},
+		}
 		l.add(st)
 		st.Inputs = encoded(p.card(l, st))
 		p.ready(l, st, st.Extra, "")

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -28,9 +29,10 @@ func StatusPage(b Backend) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	read := &statusCache{backend: b}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		list, err := components(r.Context(), b)
+		list, err := read.components(r.Context())
 		if err != nil {
 			http.Error(w, "the status is not known at the moment", http.StatusServiceUnavailable)
 			return
@@ -41,7 +43,7 @@ func StatusPage(b Backend) (http.Handler, error) {
 		_ = page.Execute(w, map[string]any{"Components": list, "Overall": overall(list)})
 	})
 	mux.HandleFunc("GET /status/api/v2/summary.json", func(w http.ResponseWriter, r *http.Request) {
-		list, err := components(r.Context(), b)
+		list, err := read.components(r.Context())
 		if err != nil {
 			fail(w, http.StatusServiceUnavailable, "the status is not known at the moment")
 			return
@@ -49,6 +51,31 @@ func StatusPage(b Backend) (http.Handler, error) {
 		write(w, http.StatusOK, map[string]any{"page": map[string]string{"name": "Status"}, "status": overall(list), "components": list})
 	})
 	return mux, nil
+}
+
+// cacheFor is how long the page may be old: everybody reloads it at once when
+// something is down, and must not keep the engine busy.
+const cacheFor = 2 * time.Second
+
+// statusCache remembers the page's content for a moment.
+type statusCache struct {
+	backend Backend
+	mu      sync.Mutex
+	list    []component
+	read    time.Time
+}
+
+func (c *statusCache) components(ctx context.Context) ([]component, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.read) < cacheFor {
+		return c.list, nil
+	}
+	list, err := components(ctx, c.backend)
+	if err == nil {
+		c.list, c.read = list, time.Now()
+	}
+	return list, err
 }
 
 // components reads what the page says of every component, the private never.

@@ -1,0 +1,176 @@
+package console_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aimarketplace/backout/handlers/console"
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// backend is a state in memory and the commands it was given.
+type backend struct {
+	state *orchestrator.State
+	said  []orchestrator.Command
+}
+
+func (b *backend) Read(_ context.Context, _ uint64, fn func(*orchestrator.State) error) error {
+	return fn(b.state)
+}
+
+func (b *backend) Command(_ context.Context, c orchestrator.Command) (orchestrator.Reply, error) {
+	b.said = append(b.said, c)
+	return orchestrator.Reply{ID: c.ID, OK: true, Text: "done"}, nil
+}
+
+func (b *backend) Configure(context.Context, ...orchestrator.Record) error { return nil }
+
+func (b *backend) Watch() (<-chan []uint64, func()) { return nil, func() {} }
+
+type never struct{}
+
+func (never) Eval(string, map[string]any) (any, error) { return false, errors.New("no rules") }
+
+func newBackend(t *testing.T, records ...orchestrator.Record) *backend {
+	t.Helper()
+	fold, err := orchestrator.NewFold(never{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := orchestrator.NewState(&orchestrator.MemoryView{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := orchestrator.Envelope{ID: "1", At: 1_700_000_000_000, Records: records}
+	data, err := env.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fold.Apply(state, orchestrator.Entry{Seq: 1, Subject: orchestrator.SubjectAdmin, Data: data}); err != nil {
+		t.Fatal(err)
+	}
+	if err := state.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return &backend{state: state}
+}
+
+func records(t *testing.T) []orchestrator.Record {
+	t.Helper()
+	cfg, err := json.Marshal(orchestrator.Config{
+		Mode: orchestrator.Advise, People: []orchestrator.Person{{ID: "ann", Roles: []string{"on-call"}}},
+		Projects: []orchestrator.Project{{ID: "shop", Components: []orchestrator.Component{{ID: "web", Title: map[string]string{"en": "<Website>"}}}, Environments: []orchestrator.Environment{{ID: "production", Kind: "production"}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []orchestrator.Record{
+		{Genesis: &orchestrator.Genesis{LogID: "l", Partitions: 1, FoldVersion: 1}},
+		{Doc: &orchestrator.Doc{Kind: orchestrator.DocConfig, Hash: "c", Body: cfg}},
+		{Token: &orchestrator.Token{Hash: console.HashToken("secret-ann"), Person: "ann", Scope: "person"}},
+		{Token: &orchestrator.Token{Hash: console.HashToken("secret-old"), Person: "ann", Scope: "person", Revoked: true}},
+		{Token: &orchestrator.Token{Hash: console.HashToken("secret-ci"), Scope: "publish"}},
+		{Command: &orchestrator.Command{ID: "c1", Via: "cli", Person: "ann", Verb: "open", Project: "shop", Text: "orders are empty"}},
+	}
+}
+
+func api(t *testing.T, b *backend, open bool) http.Handler {
+	t.Helper()
+	return console.New(console.Options{
+		Backend: b, Open: open, Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), NewID: func() string { return "id" },
+		Parse: func(words string) (orchestrator.Command, error) { return orchestrator.Command{Verb: words}, nil },
+		Ready: func(context.Context) (map[string]string, error) { return nil, errors.New("not yet") },
+	}).Handler()
+}
+
+func ask(t *testing.T, h http.Handler, request, token string) *httptest.ResponseRecorder {
+	t.Helper()
+	method, target, _ := strings.Cut(request, " ")
+	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(`{"words":"ack","person":"bob"}`))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestAPI_whoMayDoWhat(t *testing.T) {
+	t.Parallel()
+	const local, foreign = "http://127.0.0.1:8080", "http://backout.evil.example"
+	for _, c := range []struct {
+		name, method, url, token string
+		open                     bool
+		want                     int
+	}{
+		{"reads are open on loopback", http.MethodGet, local + "/api/v1/incidents", "", true, 200},
+		{"not under another name", http.MethodGet, foreign + "/api/v1/incidents", "", true, 401},
+		{"not on a public listener", http.MethodGet, local + "/api/v1/incidents", "", false, 401},
+		{"a token reads", http.MethodGet, local + "/api/v1/incidents", "secret-ann", false, 200},
+		{"a revoked token does not", http.MethodGet, local + "/api/v1/incidents", "secret-old", false, 401},
+		{"a publish token does not", http.MethodGet, local + "/api/v1/incidents", "secret-ci", false, 401},
+		{"words need a token", http.MethodPost, local + "/api/v1/commands", "", true, 401},
+		{"words with a token", http.MethodPost, local + "/api/v1/commands", "secret-ann", true, 200},
+		{"only admins make tokens", http.MethodPost, local + "/api/v1/tokens", "secret-ann", true, 403},
+		{"an unknown incident", http.MethodGet, local + "/api/v1/incidents/INC-9", "", true, 404},
+		{"not ready", http.MethodGet, local + "/readyz", "", true, 503},
+		{"alive", http.MethodGet, local + "/healthz", "", true, 200},
+	} {
+		h := api(t, newBackend(t, records(t)...), c.open)
+		if got := ask(t, h, c.method+" "+c.url, c.token); got.Code != c.want {
+			t.Errorf("%s: %d %s, want %d", c.name, got.Code, got.Body, c.want)
+		}
+	}
+}
+
+func TestAPI_commandsSpeakInTheTokensName(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, records(t)...)
+	ask(t, api(t, b, true), "POST http://127.0.0.1/api/v1/commands", "secret-ann")
+	if len(b.said) != 1 || b.said[0].Person != "ann" || b.said[0].ID == "" {
+		t.Fatalf("said %+v", b.said)
+	}
+}
+
+func TestAPI_incidentHasWhatIsPromised(t *testing.T) {
+	t.Parallel()
+	h := api(t, newBackend(t, records(t)...), true)
+	got := ask(t, h, "GET http://127.0.0.1/api/v1/incidents/INC-1", "")
+	var inc map[string]any
+	if err := json.Unmarshal(got.Body.Bytes(), &inc); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"id", "state", "severity", "project", "environment", "component", "acknowledged", "suspect", "playbook", "timeline"} {
+		if _, ok := inc[key]; !ok {
+			t.Errorf("no %q in %s", key, got.Body)
+		}
+	}
+	if got.Header().Get("Backout-Seq") != "1" {
+		t.Errorf("Backout-Seq is %q", got.Header().Get("Backout-Seq"))
+	}
+}
+
+func TestStatusPage_escapesAndSummarises(t *testing.T) {
+	t.Parallel()
+	page, err := console.StatusPage(newBackend(t, records(t)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	html := ask(t, page, "GET http://127.0.0.1/status", "").Body.String()
+	if strings.Contains(html, "<Website>") || !strings.Contains(html, "&lt;Website&gt;") || !strings.Contains(html, "All systems operational") {
+		t.Fatal(html)
+	}
+	var sum struct {
+		Components []struct{ Name, Status string }
+	}
+	body := ask(t, page, "GET http://127.0.0.1/status/api/v2/summary.json", "").Body.Bytes()
+	if err := json.Unmarshal(body, &sum); err != nil || len(sum.Components) != 1 || sum.Components[0].Status != "operational" {
+		t.Fatalf("%s %v", body, err)
+	}
+}
