@@ -1,7 +1,97 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/pprof"
 
+	"github.com/spf13/cobra"
+)
+
+// The bench measures the product's own wiring: the embedded NATS server that
+// syncs every message, the real store, engine and inbox pump. bench_rig.go
+// starts it, bench_world.go invents what it works on, bench_latency.go and
+// bench_incidents.go measure, bench_report.go prints.
 func benchCommand() *cobra.Command {
-	return &cobra.Command{Use: "bench", Short: "Measure", Example: "  backout bench latency"}
+	c := &cobra.Command{
+		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many incidents it carries",
+		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256",
+	}
+	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand())
+	return c
+}
+
+// benchFlags are the flags of every bench.
+type benchFlags struct {
+	dir, output, profile string
+	seconds, count       int
+}
+
+func (f *benchFlags) add(c *cobra.Command, seconds int) {
+	c.Flags().StringVar(&f.dir, "dir", "", "folder to measure in; what is made there is removed (default: a temporary one)")
+	c.Flags().IntVar(&f.seconds, "seconds", seconds, "how long each line or round lasts")
+	c.Flags().IntVar(&f.count, "count", 0, "how many events each line or round has, instead of --seconds")
+	c.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
+	c.Flags().StringVar(&f.profile, "cpu-profile", "", "write a CPU profile to this file, for go tool pprof")
+}
+
+func (f *benchFlags) check() error {
+	switch {
+	case f.seconds < 1 || f.count < 0:
+		return usageError{errors.New("--seconds must be at least 1, and --count not below 0")}
+	case f.output != "text" && f.output != "json":
+		return usageError{fmt.Errorf("-o takes text or json, not %q", f.output)}
+	}
+	return nil
+}
+
+// measured runs a bench in a folder of its own, which is removed afterwards, and
+// prints its report.
+func (f *benchFlags) measured(c *cobra.Command, bench func(dir string) (*benchReport, error)) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(f.dir, "backout-bench-")
+	if err != nil {
+		return fmt.Errorf("making a folder to measure in: %w; name another with --dir", err)
+	}
+	stop, err := profileTo(f.profile)
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	report, err := bench(dir)
+	if err := errors.Join(err, stop(), os.RemoveAll(dir)); err != nil {
+		return err
+	}
+	return report.print(c.OutOrStdout(), f.output)
+}
+
+// profileTo starts a CPU profile when a file is named.
+func profileTo(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("making the CPU profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the CPU profile: %w", err), file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
+}
+
+func (r *benchReport) print(w io.Writer, output string) error {
+	if output == "json" {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	return r.text(w)
 }

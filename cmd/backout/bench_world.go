@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aimarketplace/backout/orchestrator"
+	"github.com/aimarketplace/backout/workflows"
+)
+
+// Every event of a bench has an environment of its own, so each opens an
+// incident of its own. The configuration must fit into one message of 1 MiB.
+const (
+	benchEnvironments = 20_000
+	benchPerProject   = 100
+	benchPerson       = "ann"
+)
+
+// benchWorld is the configuration and the plan a bench runs on: projects full
+// of environments, live mode, the embedded rules, and one action repeated.
+type benchWorld struct {
+	environments int
+	steps        int
+	spec         orchestrator.Spec
+}
+
+func benchProject(i int) string { return fmt.Sprintf("p%d", i/benchPerProject) }
+
+func benchEnvironment(i int) string { return fmt.Sprintf("e%d", i) }
+
+func (w benchWorld) config() orchestrator.Config {
+	cfg := orchestrator.Config{
+		Mode:   orchestrator.Live,
+		People: []orchestrator.Person{{ID: benchPerson, Name: benchPerson, Roles: []string{"on-call"}}},
+	}
+	for i := range w.environments {
+		if i%benchPerProject == 0 {
+			cfg.Projects = append(cfg.Projects, orchestrator.Project{ID: benchProject(i)})
+		}
+		p := &cfg.Projects[len(cfg.Projects)-1]
+		p.Environments = append(p.Environments, orchestrator.Environment{ID: benchEnvironment(i), Kind: orchestrator.KindProduction})
+	}
+	return cfg
+}
+
+// plan is a row of actions, one after another; the end of the last one resolves
+// the incident.
+func (w benchWorld) plan() orchestrator.Plan {
+	plan := orchestrator.Plan{Playbook: "respond", Title: "Bench"}
+	for i := range w.steps {
+		id := fmt.Sprintf("step%d", i+1)
+		node := orchestrator.Node{Ordinal: i, ID: id, Path: id, Title: "Step " + fmt.Sprint(i+1), Kind: orchestrator.NodeAction, Action: w.spec.Name, Spec: w.spec}
+		if i > 0 {
+			node.Needs = []int{i - 1}
+		}
+		plan.Nodes = append(plan.Nodes, node)
+	}
+	plan.Nodes[w.steps-1].Then = "resolved"
+	return plan
+}
+
+// documents are the embedded rules and the bench's plan under the name the rules
+// start for a critical signal without a suspect.
+func (w benchWorld) documents() ([]orchestrator.Doc, error) {
+	lib, err := loadLibrary("")
+	if err != nil {
+		return nil, err
+	}
+	_, rules, err := lib.RuleSet()
+	if err != nil {
+		return nil, fmt.Errorf("compiling the rules: %w", err)
+	}
+	plan, err := json.Marshal(w.plan())
+	if err != nil {
+		return nil, fmt.Errorf("encoding the bench's plan: %w", err)
+	}
+	return []orchestrator.Doc{
+		{Kind: orchestrator.DocPlaybook, Name: "respond", Hash: workflows.Hash(plan), Body: plan},
+		{Kind: orchestrator.DocRules, Hash: workflows.Hash(rules), Body: rules},
+	}, nil
+}
+
+// benchRecord is the alert for environment i as an HTTP hook would hand it over.
+func benchRecord(i int) orchestrator.Record {
+	now := time.Now().UnixMilli()
+	return orchestrator.Record{Event: &orchestrator.Event{
+		Origin: "http/bench", ID: benchEnvironment(i), Type: orchestrator.AlertFiring, Source: "bench", Time: now,
+		Project: benchProject(i), Environment: benchEnvironment(i), Name: "HighErrorRate", Severity: "critical",
+		Fingerprint: "bench", Summary: "5 % of requests fail", StartsAt: now,
+	}}
+}
+
+// benchCloudEvent is the same alert as a publisher sends it over NATS.
+func benchCloudEvent(i int) ([]byte, error) {
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	body, err := json.Marshal(map[string]any{
+		"specversion": "1.0", "id": benchEnvironment(i), "source": "bench", "type": orchestrator.AlertFiring, "time": now,
+		"datacontenttype": "application/json",
+		"data": map[string]any{
+			"project": benchProject(i), "environment": benchEnvironment(i), "name": "HighErrorRate", "severity": "critical",
+			"fingerprint": "bench", "summary": "5 % of requests fail", "starts_at": now,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding an event: %w", err)
+	}
+	return body, nil
+}
