@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +104,28 @@ func (e *Envelope) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("encoding entry %s: %w", e.ID, err)
 	}
 	return b, nil
+}
+
+// EncodeRecords gives the JSON of records joined by commas, for EncodeWith.
+func EncodeRecords(records []Record) ([]byte, error) {
+	b, err := json.Marshal(records)
+	if err != nil {
+		return nil, fmt.Errorf("encoding records: %w", err)
+	}
+	return b[1 : len(b)-1], nil
+}
+
+// EncodeWith gives the JSON of the envelope with records that EncodeRecords has
+// encoded already; Records must be empty.
+func (e *Envelope) EncodeWith(bodies [][]byte) ([]byte, error) {
+	head, err := e.Encode()
+	if err != nil {
+		return nil, err
+	}
+	const none = "null}"
+	out := append(head[:len(head)-len(none)], '[')
+	out = append(out, bytes.Join(bodies, []byte{','})...)
+	return append(out, "]}"...), nil
 }
 
 // DecodeEnvelope reads an entry's body.

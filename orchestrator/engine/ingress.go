@@ -10,8 +10,12 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// bundleRecords bounds one bundle, so that an entry stays small.
-const bundleRecords = 500
+// Bounds of one bundle: an entry stays under 512 KiB unless a single request is
+// larger than that.
+const (
+	bundleRecords = 500
+	bundleBytes   = 480 << 10
+)
 
 // ingress appends what comes in by HTTP, chat or command. While one entry is on
 // its way to the disk, what arrives is bundled into the next.
@@ -24,9 +28,10 @@ type ingress struct {
 
 // request is some records and the one who waits for them to be durable.
 type request struct {
-	records []orchestrator.Record
-	ctx     context.Context //nolint:containedctx // bounds how long the bundle may be retried
-	done    chan appended
+	// body is the records as JSON, joined by commas; count says how many.
+	body  []byte
+	count int
+	done  chan appended
 }
 
 type appended struct {
@@ -40,7 +45,11 @@ func newIngress(e *Engine, subject string) *ingress {
 
 // add returns when the records are in the log.
 func (in *ingress) add(ctx context.Context, records []orchestrator.Record) (uint64, error) {
-	r := &request{records: records, ctx: ctx, done: make(chan appended, 1)}
+	body, err := orchestrator.EncodeRecords(records)
+	if err != nil {
+		return 0, err
+	}
+	r := &request{body: body, count: len(records), done: make(chan appended, 1)}
 	select {
 	case in.queue <- r:
 	case <-ctx.Done():
@@ -62,7 +71,11 @@ func (in *ingress) run() {
 	for {
 		select {
 		case r := <-in.queue:
-			in.append(in.bundle(r))
+			for r != nil {
+				var rs []*request
+				rs, r = in.bundle(r)
+				in.append(rs)
+			}
 		case <-in.e.ctx.Done():
 			return
 		case <-in.e.done:
@@ -71,30 +84,35 @@ func (in *ingress) run() {
 	}
 }
 
-// bundle takes what else waits already.
-func (in *ingress) bundle(first *request) []*request {
-	rs, n := []*request{first}, len(first.records)
+// bundle takes what else waits already, and returns the request that did not
+// fit any more.
+func (in *ingress) bundle(first *request) (rs []*request, next *request) {
+	rs, n, size := []*request{first}, first.count, len(first.body)
 	for n < bundleRecords {
 		select {
 		case r := <-in.queue:
+			if size += len(r.body); size > bundleBytes {
+				return rs, r
+			}
 			rs = append(rs, r)
-			n += len(r.records)
+			n += r.count
 		default:
-			return rs
+			return rs, nil
 		}
 	}
-	return rs
+	return rs, nil
 }
 
 func (in *ingress) append(rs []*request) {
+	bodies := make([][]byte, len(rs))
+	for i, r := range rs {
+		bodies[i] = r.body
+	}
 	env := orchestrator.Envelope{
 		ID: fmt.Sprintf("%s/%s/%d", in.e.opt.Core.Boot, in.subject, in.count.Add(1)),
 		At: time.Now().UnixMilli(), Boot: in.e.opt.Core.Boot,
 	}
-	for _, r := range rs {
-		env.Records = append(env.Records, r.records...)
-	}
-	data, err := env.Encode()
+	data, err := env.EncodeWith(bodies)
 	var seq uint64
 	if err == nil {
 		seq, err = in.persist(orchestrator.Message{Subject: in.subject, ID: env.ID, Data: data})
