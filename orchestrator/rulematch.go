@@ -125,7 +125,7 @@ func suspectVars(s *Suspect) map[string]any {
 }
 
 func (p *pass) envVars(inc *Incident) map[string]any {
-	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "marker_path": "", "marker_json": ""}
+	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "probes": []any{}, "marker_path": "", "marker_json": ""}
 	pr, ok := p.s.Config().Project(inc.Project)
 	if !ok {
 		return m
@@ -140,6 +140,11 @@ func (p *pass) envVars(inc *Incident) map[string]any {
 			domains = append(domains, d.Host)
 		}
 	}
+	probes := []any{}
+	for _, pb := range e.Probes {
+		probes = append(probes, map[string]any{"id": pb.ID, "url": pb.URL, "status": int64(pb.Status)})
+	}
+	m["probes"] = probes
 	m["kind"], m["domains"], m["marker_path"], m["marker_json"] = e.Kind, domains, e.MarkerPath, e.MarkerJSON
 	return m
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/bus"
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
+	"github.com/aimarketplace/backout/handlers/probe"
 	"github.com/aimarketplace/backout/handlers/sendgrid"
 	"github.com/aimarketplace/backout/handlers/slack"
 	"github.com/aimarketplace/backout/handlers/vercel"
@@ -39,6 +40,9 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 	if err := set.addVercel(cfg, doc, logger); err != nil {
 		return nil, err
 	}
+	if err := set.addProbes(cfg, logger); err != nil {
+		return nil, err
+	}
 	if g := cfg.Providers.GitHub; g != nil {
 		c, err := github.New(github.Options{BaseURL: g.BaseURL, Token: g.Token.Reveal(), AllowPrivate: prefixes(g.AllowPrivate), Logger: logger})
 		if err != nil {
@@ -47,6 +51,20 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		maps.Copy(set.all, c.Actions())
 	}
 	return set, set.addPeople(cfg, doc, blobs, logger)
+}
+
+// addProbes adds the read that asks the environment's own addresses.
+func (s *actionSet) addProbes(cfg *configs.Config, logger *slog.Logger) error {
+	o := probe.Options{Logger: logger}
+	if p := cfg.Providers.Probe; p != nil {
+		o.Base, o.AllowPrivate = p.BaseURL, prefixes(p.AllowPrivate)
+	}
+	h, err := probe.New(o)
+	if err != nil {
+		return err
+	}
+	maps.Copy(s.all, h.Actions())
+	return nil
 }
 
 func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, logger *slog.Logger) error {
@@ -188,6 +206,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, p.Actions())
+	h, err := probe.New(probe.Options{})
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, h.Actions())
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {
 		specs[name] = a.Spec()

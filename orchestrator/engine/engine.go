@@ -56,7 +56,8 @@ type Engine struct {
 	// The rest belongs to the loop goroutine.
 	pending   map[uint64]orchestrator.Entry
 	dirtyFrom time.Time
-	wakeAt    time.Time
+	gapAt     time.Time
+	looking   bool
 	wake      *time.Timer
 	waiting   []waiter
 	watchers  map[chan []uint64]bool
@@ -139,11 +140,10 @@ func (e *Engine) Run(ctx context.Context) error {
 			fn()
 			e.drain()
 		case <-e.wake.C:
-			e.wakeAt = time.Time{}
 		case <-ctx.Done():
 			return e.stop(cancel)
 		}
-		e.turn(ctx)
+		e.turn()
 	}
 	cancel()
 	return e.failed
@@ -163,13 +163,8 @@ func (e *Engine) drain() {
 
 // turn does what is to be done after new inputs: missing entries, the core's
 // wishes, the commit, the next wake-up.
-func (e *Engine) turn(ctx context.Context) {
-	now := time.Now()
-	if e.behind(now) {
-		if err := e.catchUp(ctx); err != nil {
-			e.opt.Logger.WarnContext(ctx, "reading the log failed; trying again", "error", err)
-		}
-	}
+func (e *Engine) turn() {
+	e.look(time.Now())
 	if e.failed != nil {
 		return
 	}
@@ -182,10 +177,7 @@ func (e *Engine) turn(ctx context.Context) {
 	}
 	e.pump()
 	e.commitIfDue(time.Now())
-	next := e.polled.Add(pollEvery)
-	if len(e.pending) > 0 {
-		next = time.Now().Add(gapWait)
-	}
+	next := e.nextLook(time.Now())
 	if !w.Wake.IsZero() && w.Wake.Before(next) {
 		next = w.Wake
 	}
@@ -193,44 +185,6 @@ func (e *Engine) turn(ctx context.Context) {
 		next = e.dirtyFrom.Add(commitEvery)
 	}
 	e.wake.Reset(max(0, time.Until(next)))
-}
-
-// behind reports whether the log must be asked: an entry is missing before one
-// that was appended here, or it is time to look for others.
-func (e *Engine) behind(now time.Time) bool {
-	if now.Sub(e.polled) >= pollEvery {
-		return true
-	}
-	if len(e.pending) == 0 {
-		return false
-	}
-	if e.wakeAt.IsZero() {
-		e.wakeAt = now.Add(gapWait)
-	}
-	return !now.Before(e.wakeAt)
-}
-
-// catchUp folds everything the log has.
-func (e *Engine) catchUp(ctx context.Context) error {
-	e.wakeAt = time.Time{}
-	for {
-		ctx, cancel := context.WithTimeout(ctx, readWait)
-		entries, err := e.opt.Log.Read(ctx, e.core.State().Meta().Cursor+1, readLimit)
-		cancel()
-		if err != nil {
-			return err
-		}
-		for _, entry := range entries {
-			if !e.fold(entry) {
-				return e.failed
-			}
-		}
-		e.polled = time.Now()
-		if len(entries) == 0 {
-			e.foldPending()
-			return nil
-		}
-	}
 }
 
 // offer takes an entry this process appended: the short cut past the read.
@@ -268,6 +222,9 @@ func (e *Engine) foldPending() {
 
 // fold applies one entry and tells those who wait for it.
 func (e *Engine) fold(entry orchestrator.Entry) bool {
+	if e.failed != nil {
+		return false
+	}
 	out, err := e.core.Fold(time.Now(), entry)
 	if err != nil {
 		e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then ask for help with its output", entry.Seq, err)
@@ -353,7 +310,7 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 		if e.core.Idle() {
 			e.core.Release()
 		}
-		e.turn(e.ctx)
+		e.turn()
 		if e.core.Released() {
 			break
 		}

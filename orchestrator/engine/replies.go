@@ -6,9 +6,9 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// replies hands the outcome of a command to the one who said it. It is not one
-// of the loop's inputs: the loop may read a command from the log before it comes
-// to its inputs, and whoever registers there would be too late.
+// replies hands the outcome of a command to the one who said it. Registering is
+// not one of the loop's inputs: it must be done before the command is in the log,
+// whatever the loop is at.
 type replies struct {
 	mu      sync.Mutex
 	waiting map[string]chan orchestrator.Reply

@@ -1,0 +1,7 @@
+// Package probe asks web addresses whether they are well: the action probe.http,
+// a read for gates and playbooks.
+//
+// It talks HTTP to the addresses of the configuration and to nothing else, and
+// decides nothing: what a failed probe means is the playbook's business. Start
+// reading at probe.go.
+package probe
