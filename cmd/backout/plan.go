@@ -33,17 +33,22 @@ func planCommand() *cobra.Command {
 }
 
 func planList(folder *string) *cobra.Command {
-	return &cobra.Command{
+	var f clientFlags
+	c := &cobra.Command{
 		Use: "list", Short: "List the playbooks", Args: exactly(0), Example: "  backout plan list",
 		RunE: func(c *cobra.Command, _ []string) error {
 			lib, err := loadLibrary(*folder)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), strings.Join(lib.Playbooks(), "\n"))
-			return err
+			return f.show(c.OutOrStdout(), lib.Playbooks(), func() error {
+				_, err = fmt.Fprintln(c.OutOrStdout(), strings.Join(lib.Playbooks(), "\n"))
+				return err
+			})
 		},
 	}
+	c.Flags().StringVarP(&f.json, "output", "o", "text", "text or json")
+	return c
 }
 
 func compile(folder, name string) (*orchestrator.Plan, error) {
@@ -136,7 +141,8 @@ func planLint(folder *string) *cobra.Command {
 
 func ruleCommand() *cobra.Command {
 	c := &cobra.Command{Use: "rule", Short: "Look at the rules", Example: "  backout rule list"}
-	c.AddCommand(&cobra.Command{
+	var f clientFlags
+	list := &cobra.Command{
 		Use: "list", Short: "List the rules in the order they win", Args: exactly(0), Example: "  backout rule list",
 		RunE: func(c *cobra.Command, _ []string) error {
 			lib, err := loadLibrary("")
@@ -147,12 +153,16 @@ func ruleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, r := range set.Rules {
-				fmt.Fprintf(c.OutOrStdout(), "%4d  %-24s %-7s %-9s %s\n", r.Priority, r.ID, r.Do, r.Playbook, r.Why)
-			}
-			return nil
+			return f.show(c.OutOrStdout(), set.Rules, func() error {
+				for _, r := range set.Rules {
+					fmt.Fprintf(c.OutOrStdout(), "%4d  %-24s %-7s %-9s %s\n", r.Priority, r.ID, r.Do, r.Playbook, r.Why)
+				}
+				return nil
+			})
 		},
-	})
+	}
+	list.Flags().StringVarP(&f.json, "output", "o", "text", "text or json")
+	c.AddCommand(list)
 	return c
 }
 
@@ -174,7 +184,46 @@ func configCommand() *cobra.Command {
 		},
 	}
 	check.Flags().StringVar(&f.config, "config", "backout.yaml", "configuration file")
-	c.AddCommand(check)
+	c.AddCommand(check, configApply())
+	return c
+}
+
+// configApply changes people, policies, rules of matching and the like in a
+// running Backout. Providers and listeners are read at start.
+func configApply() *cobra.Command {
+	var file string
+	var f clientFlags
+	c := &cobra.Command{
+		Use: "apply", Short: "Make a file the configuration of the running Backout", Args: exactly(0),
+		Long: `Make a file the configuration of the running Backout: people, projects, match
+rules, policies and timings count from the next entry on. Providers, hooks and
+listeners are read at start; restart for those.`,
+		Example: "  backout config apply --config backout.yaml",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := configs.Load(file, os.LookupEnv)
+			if err != nil {
+				return err
+			}
+			doc, err := cfg.Document()
+			if err != nil {
+				return err
+			}
+			d, err := configDoc(doc)
+			if err != nil {
+				return err
+			}
+			var answer map[string]string
+			if err := f.client().post(c.Context(), "/api/v1/config", d, &answer); err != nil {
+				return err
+			}
+			return f.show(c.OutOrStdout(), answer, func() error {
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is the configuration now (%s)\n", file, d.Hash[:12])
+				return err
+			})
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&file, "config", "backout.yaml", "configuration file")
 	return c
 }
 

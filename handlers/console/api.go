@@ -79,6 +79,7 @@ func (a *API) Handler() http.Handler {
 		"GET /api/v1/tokens":                 a.tokens,
 		"POST /api/v1/tokens":                a.changeToken,
 		"POST /api/v1/commands":              a.command,
+		"POST /api/v1/config":                a.changeConfig,
 	} {
 		mux.HandleFunc(pattern, a.guarded(fn))
 	}

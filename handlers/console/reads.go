@@ -133,6 +133,32 @@ func (a *API) changeToken(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, t)
 }
 
+// changeConfig makes a document the current configuration. It holds no secrets:
+// those stay with the process that reads them.
+func (a *API) changeConfig(w http.ResponseWriter, r *http.Request) {
+	who, _ := a.token(r)
+	if who.Scope != "admin" {
+		fail(w, http.StatusForbidden, "only an admin token may change the configuration")
+		return
+	}
+	var d orchestrator.Doc
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&d); err != nil || d.Kind != orchestrator.DocConfig || d.Hash == "" {
+		fail(w, http.StatusBadRequest, "send the document that `backout config apply` makes")
+		return
+	}
+	var cfg orchestrator.Config
+	if err := json.Unmarshal(d.Body, &cfg); err != nil {
+		fail(w, http.StatusBadRequest, "the document is no configuration: "+err.Error())
+		return
+	}
+	d.By = who.Person
+	if err := a.o.Backend.Configure(r.Context(), orchestrator.Record{Doc: &d}); err != nil {
+		fail(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	write(w, http.StatusOK, map[string]string{"hash": d.Hash})
+}
+
 func intQuery(r *http.Request, name string, otherwise, most int) int {
 	n, err := strconv.Atoi(r.URL.Query().Get(name))
 	if err != nil || n < 0 {
