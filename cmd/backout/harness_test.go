@@ -54,6 +54,9 @@ type shopOptions struct {
 	Kind bool
 	// Workflows overrides playbooks by a folder.
 	Workflows string
+	// Shops adds that many projects shop1, shop2 and so on, each with a Vercel
+	// project of its own.
+	Shops int
 	// NATSURL names an external server; Env is added to Backout's environment.
 	NATSURL string
 	Env     []string
@@ -113,13 +116,19 @@ func (s *shop) startSandbox() {
 	s.order(s.urls.Slack+"/_sandbox/setup", map[string]any{"users": []map[string]string{
 		{"id": "U0ANN", "name": "ann", "email": "ann@example.com"}, {"id": "U0BOB", "name": "bob", "email": "bob@example.com"},
 	}})
+	for _, n := range s.shops() {
+		s.order(s.urls.Vercel+"/_sandbox/setup", map[string]any{"projects": []map[string]any{{
+			"id": fmt.Sprintf("prj_shop%d", n), "domains": []string{fmt.Sprintf("shop%d.test", n)},
+			"deployments": []map[string]string{{"id": fmt.Sprintf("dpl_s%dgood1", n)}, {"id": fmt.Sprintf("dpl_s%dgood2", n)}},
+		}}})
+	}
 }
 
 func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops()}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"
@@ -130,17 +139,30 @@ func (s *shop) writeConfig() {
 	}
 }
 
+// shops are the numbers of the added projects.
+func (s *shop) shops() []int {
+	out := make([]int, s.o.Shops)
+	for i := range out {
+		out[i] = i + 1
+	}
+	return out
+}
+
 func (s *shop) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *shop) serveArgs() []string {
+	args := []string{s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json"}
+	if s.o.Workflows != "" {
+		args = append(args, "--workflows", s.o.Workflows)
+	}
+	return args
+}
 
 // tryRestart starts Backout anew, with a crash point armed unless it is empty. It
 // returns what went wrong, for starts that are to crash.
 func (s *shop) tryRestart(crash string) error {
 	s.t.Helper()
-	args := []string{s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json"}
-	if s.o.Workflows != "" {
-		args = append(args, "--workflows", s.o.Workflows)
-	}
-	p, err := launch(s.t, s.path("backout.log"), append([]string{"BACKOUT_CRASH=" + crash}, s.env...), args...)
+	p, err := launch(s.t, s.path("backout.log"), append([]string{"BACKOUT_CRASH=" + crash}, s.env...), s.serveArgs()...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.backout = p

@@ -54,7 +54,7 @@ func TestNATS_ordinaryClient(t *testing.T) {
 			t.Errorf("opened by %s with suspect %+v, want nats/shop and dpl_bad", inc.OpenedBy, inc.Suspect)
 		}
 		s.approveAgain()
-		s.waitIncident("INC-1", "proven", func(inc *console.Incident) bool { return stepOf(inc, "proven").State == "done" })
+		s.waitBack()
 		s.publisher(nil, event{"alert", cloudEvent("a2", "backout.alert.resolved", map[string]any{"environment": "production", "fingerprint": "health/shop.test"})})
 		s.waitIncident("INC-1", "monitoring", func(inc *console.Incident) bool { return inc.State == "monitoring" && inc.Firing == 0 })
 		s.wantOneRollback()
@@ -80,6 +80,14 @@ func (s *shop) badDeployment() {
 	s.waitServing("dpl_good2")
 	s.ship("dpl_bad", "bad5eed", true)
 	s.waitSettled()
+}
+
+// waitBack waits until the rollback is done and proven.
+func (s *shop) waitBack() {
+	s.t.Helper()
+	s.waitIncident("INC-1", "rolled back and proven", func(inc *console.Incident) bool {
+		return stepOf(inc, "back").State == "done" && stepOf(inc, "proven").State == "done"
+	})
 }
 
 func (s *shop) waitsForYesToGoBack() console.Incident {

@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 	if !given {
 		_ = flag.Set("test.parallel", fmt.Sprint(atOnce))
 	}
+	for name, value := range natsPasswords() {
+		_ = os.Setenv(name, value)
+	}
 	dir, err := os.MkdirTemp("", "backout-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "making a folder for the binaries:", err)

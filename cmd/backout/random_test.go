@@ -1,0 +1,369 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/aimarketplace/backout/handlers/console"
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// TestKill_random kills Backout with SIGKILL at random moments while publishers
+// publish and incidents run: no acknowledged event is lost, nothing is done twice.
+func TestKill_random(t *testing.T) {
+	t.Parallel()
+	killAtRandom(t, 40, 6)
+}
+
+// TestSoak_kills is the same for half an hour; set BACKOUT_SOAK.
+func TestSoak_kills(t *testing.T) {
+	if os.Getenv("BACKOUT_SOAK") == "" {
+		t.Skip("skipped: 2,000 kills take half an hour; set BACKOUT_SOAK=1")
+	}
+	killAtRandom(t, 2000, 30)
+}
+
+// maxUptime bounds how long Backout lives between two kills; maxBoot is when it is
+// killed while it starts, which every fourth time it is.
+const (
+	maxUptime = 900 * time.Millisecond
+	maxBoot   = 250 * time.Millisecond
+)
+
+func killAtRandom(t *testing.T, kills, shops int) {
+	s := newShop(t, shopOptions{Shops: shops})
+	seed := uint64(time.Now().UnixNano())
+	t.Log("seed of the kills:", seed)
+	chance := rand.New(rand.NewPCG(seed, 1))
+	for n := range shops {
+		s.waitServingIn(fmt.Sprintf("shop%d", n+1), fmt.Sprintf("dpl_s%dgood2", n+1))
+	}
+	crowd := s.startCrowd()
+	var down []time.Duration
+	broken := 0
+	for k := range kills {
+		if broken < shops && k*shops >= broken*kills*9/10 {
+			broken++
+			s.breakShopN(crowd, broken)
+		}
+		s.during(time.Duration(chance.Int64N(int64(maxUptime))), func() { s.answerOnce(crowd.ctx) })
+		start := time.Now()
+		s.backout.kill9()
+		if k%4 == 0 {
+			s.killBooting(time.Duration(chance.Int64N(int64(maxBoot))))
+			start = time.Now()
+		}
+		s.restart("")
+		down = append(down, time.Since(start))
+	}
+	crowd.stop()
+	for n := range shops {
+		s.waitRolledBack(n + 1)
+	}
+	slices.Sort(down)
+	t.Logf("%d kills; kill to ready: median %s, max %s; %d events acknowledged", kills, down[len(down)/2], down[len(down)-1], len(crowd.acked))
+	s.wantAllKnown(crowd)
+	s.wantNothingTwice(shops)
+}
+
+// killBooting starts Backout and kills it before it is ready, or just then.
+func (s *shop) killBooting(after time.Duration) {
+	s.t.Helper()
+	c := exec.CommandContext(s.t.Context(), s.serveArgs()[0], s.serveArgs()[1:]...)
+	c.Env = append(os.Environ(), s.env...)
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	<-time.After(after)
+	_ = c.Process.Kill()
+	_ = c.Wait()
+}
+
+// during runs fn again and again for a while.
+func (s *shop) during(d time.Duration, fn func()) {
+	eventually(s.t.Context(), d, func() bool { fn(); return false })
+}
+
+// crowd are publishers that keep publishing while Backout dies and comes back. An
+// event that was not acknowledged is sent again under the same id.
+type crowd struct {
+	s    *shop
+	ctx  context.Context
+	stop func()
+	mu   sync.Mutex
+	// acked are origin and id of the acknowledged events.
+	acked [][2]string
+	// urgent are events to be published next.
+	urgent chan event
+}
+
+// startCrowd starts one publisher over NATS and one over /hooks/events.
+func (s *shop) startCrowd() *crowd {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	c := &crowd{s: s, ctx: ctx, urgent: make(chan event, 64)}
+	var wg sync.WaitGroup
+	wg.Go(c.overNATS)
+	wg.Go(c.overHTTP)
+	c.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+	s.t.Cleanup(c.stop)
+	return c
+}
+
+func (c *crowd) acknowledged(origin, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.acked = append(c.acked, [2]string{origin, "e2e/" + id})
+}
+
+// numbered is the next event of the noise: one that starts nothing by itself.
+func numbered(id string, n int) event {
+	data := map[string]any{"project": "noise", "environment": "production"}
+	switch n % 3 {
+	case 0:
+		data["deployment_id"] = "dpl_" + strings.ReplaceAll(id, "-", "")
+		return event{"deploy", cloudEvent(id, "backout.deploy.created", data)}
+	case 1:
+		data["name"], data["fingerprint"], data["severity"] = "Slow", id, "warning"
+		return event{"alert", cloudEvent(id, "backout.alert.firing", data)}
+	}
+	data["provider"], data["event_ids"] = "stripe", []string{"evt_always_the_same"}
+	return event{"webhook", cloudEvent(id, "backout.webhook.failed", data)}
+}
+
+// pace runs fn every 20 ms until the crowd stops.
+func (c *crowd) pace(fn func()) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			fn()
+		case <-c.ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *crowd) overNATS() {
+	var js jetstream.JetStream
+	var nc *nats.Conn
+	n, id, ev := 0, "", event{}
+	c.pace(func() {
+		if id == "" {
+			select {
+			case ev = <-c.urgent:
+				id = "urgent"
+			default:
+				n++
+				id = fmt.Sprintf("n-%d", n)
+				ev = numbered(id, n)
+			}
+		}
+		if nc == nil {
+			var err error
+			if nc, err = nats.Connect(c.s.at("nats"), nats.Timeout(time.Second), nats.NoReconnect()); err != nil {
+				nc = nil
+				return
+			}
+			js, _ = jetstream.New(nc)
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, time.Second)
+		defer cancel()
+		if _, err := js.Publish(ctx, "backout.event."+ev.kind+"."+projectOf(ev), ev.body); err != nil {
+			nc.Close()
+			nc = nil
+			return
+		}
+		c.acknowledged("nats/"+projectOf(ev), idOf(ev))
+		id = ""
+	})
+	if nc != nil {
+		nc.Close()
+	}
+}
+
+func (c *crowd) overHTTP() {
+	n, id := 0, ""
+	c.pace(func() {
+		if id == "" {
+			n++
+			id = fmt.Sprintf("h-%d", n)
+		}
+		ev := numbered(id, n)
+		if status, _, err := c.s.hook("/hooks/events", ev.body, bearerOf(secrets()["E2E_HOOK_TOKEN"])); err != nil || status != http.StatusOK {
+			return
+		}
+		c.acknowledged("http/events", id)
+		id = ""
+	})
+}
+
+type envelope struct {
+	ID   string `json:"id"`
+	Data struct {
+		Project string `json:"project"`
+	} `json:"data"`
+}
+
+func projectOf(ev event) string {
+	var e envelope
+	_ = json.Unmarshal(ev.body, &e)
+	return e.Data.Project
+}
+
+func idOf(ev event) string {
+	var e envelope
+	_ = json.Unmarshal(ev.body, &e)
+	return e.ID
+}
+
+// breakShopN ships a bad deployment to one of the shops and lets the crowd say so.
+func (s *shop) breakShopN(c *crowd, n int) {
+	s.t.Helper()
+	id := fmt.Sprintf("dpl_s%dbad", n)
+	s.order(s.urls.Vercel+"/_sandbox/deploy", map[string]any{"project": fmt.Sprintf("prj_shop%d", n), "id": id, "commit": "bad5eed", "target": "production", "bad": true})
+	deploy := map[string]any{"project": fmt.Sprintf("shop%d", n), "environment": "production", "deployment_id": id, "commit": "bad5eed"}
+	fires := alert("health", "critical")
+	fires["project"], fires["component"] = deploy["project"], ""
+	c.urgent <- event{"deploy", cloudEvent(fmt.Sprintf("d-%d", n), "backout.deploy.promoted", deploy)}
+	c.urgent <- event{"alert", cloudEvent(fmt.Sprintf("a-%d", n), "backout.alert.firing", fires)}
+}
+
+// answerOnce approves every rollback and mail that waits. Errors are life here:
+// Backout may be gone in the middle of a word.
+func (s *shop) answerOnce(ctx context.Context) {
+	var open []console.Incident
+	if s.client().get(ctx, "/api/v1/incidents", url.Values{"open": {"true"}}, &open) != nil {
+		return
+	}
+	for _, o := range open {
+		inc := s.incident(o.ID)
+		for _, st := range inc.Steps {
+			if st.State == "awaiting" && st.Ask == nil && st.Preview != nil {
+				s.say("approve " + inc.ID + " " + st.ID + " preview=" + st.Preview.Hash)
+			}
+		}
+	}
+}
+
+func (s *shop) waitServingIn(project, id string) {
+	s.t.Helper()
+	var v struct{ Serving string }
+	if !s.eventually(storyLimit, func() bool {
+		return s.get("/api/v1/verdict", url.Values{"project": {project}}, &v) == nil && v.Serving == id
+	}) {
+		s.t.Fatalf("Backout does not see that %s serves %s, it says %q", id, project, v.Serving)
+	}
+}
+
+// waitRolledBack waits until the incident of a shop is through its rollback.
+func (s *shop) waitRolledBack(n int) {
+	s.t.Helper()
+	var last console.Incident
+	if !s.eventually(storyLimit, func() bool {
+		var all []console.Incident
+		if s.get("/api/v1/incidents", nil, &all) != nil {
+			return false
+		}
+		for _, inc := range all {
+			if inc.Project == fmt.Sprintf("shop%d", n) {
+				last = s.incident(inc.ID)
+			}
+		}
+		s.answerOnce(s.t.Context())
+		return stepOf(&last, "back").State == "done"
+	}) {
+		s.t.Errorf("shop%d was not rolled back:\n%s", n, told(&last))
+	}
+}
+
+// wantAllKnown asks for the fate of every acknowledged event.
+func (s *shop) wantAllKnown(c *crowd) {
+	s.t.Helper()
+	if len(c.acked) < 100 {
+		s.t.Errorf("only %d events were acknowledged; that proves nothing", len(c.acked))
+	}
+	lost, until := 0, time.Now().Add(10*time.Second) // the pump may be on its way
+	for _, a := range c.acked {
+		query := url.Values{"origin": {a[0]}, "id": {a[1]}}
+		if !s.eventually(max(time.Until(until), time.Millisecond), func() bool {
+			var why []orchestrator.WhyLine
+			return s.get("/api/v1/why", query, &why) == nil && len(why) == 1
+		}) {
+			if lost++; lost <= 10 {
+				s.t.Errorf("acknowledged and lost: %s %s", a[0], a[1])
+			}
+		}
+	}
+	if lost > 0 {
+		s.t.Errorf("%d of %d acknowledged events were lost", lost, len(c.acked))
+	}
+}
+
+// wantNothingTwice asks the judge: one rollback per shop, no mail twice.
+func (s *shop) wantNothingTwice(shops int) {
+	s.t.Helper()
+	for n := range shops {
+		path := fmt.Sprintf("/prj_shop%d/rollback/", n+1)
+		if back := s.effects("vercel", path); len(back) != 1 {
+			s.t.Errorf("the sandbox saw %d effective rollbacks of shop%d: %+v", len(back), n+1, back)
+		}
+	}
+	mails := map[string]int{}
+	for _, c := range s.effects("sendgrid", "/mail/send") {
+		for to, key := range recipients(s.t, c.Body) {
+			mails[key+" "+to]++
+		}
+	}
+	s.t.Logf("%d different mails to users", len(mails))
+	if len(mails) == 0 {
+		s.t.Error("no mail was sent; that proves nothing")
+	}
+	for mail, n := range mails {
+		if n > 1 {
+			s.t.Errorf("the mail %s was sent %d times", mail, n)
+		}
+	}
+}
+
+// recipients reads who a mail with a step key went to.
+func recipients(t testing.TB, body string) map[string]string {
+	t.Helper()
+	var m struct {
+		Personalizations []struct {
+			To []struct {
+				Email string `json:"email"`
+			} `json:"to"`
+			Args struct {
+				Key  string `json:"backout_key"`
+				Kind string `json:"incident"`
+			} `json:"custom_args"`
+		} `json:"personalizations"`
+	}
+	if err := json.Unmarshal([]byte(body), &m); err != nil {
+		t.Fatalf("a mail's body: %v", err)
+	}
+	out := map[string]string{}
+	for _, p := range m.Personalizations {
+		for _, to := range p.To {
+			if p.Args.Key != "" && p.Args.Kind != "" {
+				out[to.Email] = p.Args.Key
+			}
+		}
+	}
+	return out
+}
