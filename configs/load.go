@@ -20,7 +20,7 @@ const maxFile = 1 << 20
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
 	data, err := readFile(path, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w; give its path with --config, or write one with `backout init`", err)
+		return nil, fmt.Errorf("reading the configuration: %w; give its path with --config, or copy configs/backout.yaml", err)
 	}
 	return Parse(path, data, env)
 }
@@ -112,7 +112,7 @@ func (r *reader) parse(data []byte) (ast.Node, *Problem) {
 		body = doc.Body
 	}
 	if body == nil {
-		return nil, &Problem{File: r.file, Message: "the file is empty", Fix: "begin with `backout init`, or with the example in configs/"}
+		return nil, &Problem{File: r.file, Message: "the file is empty", Fix: "begin with the example configs/backout.yaml"}
 	}
 	return body, nil
 }

@@ -65,7 +65,7 @@ func TestLoad_examplesAreClean(t *testing.T) {
 func TestLoad_saysWhenThereIsNoFile(t *testing.T) {
 	t.Parallel()
 	_, err := configs.Load(filepath.Join(t.TempDir(), "backout.yaml"), noEnv)
-	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "backout init") {
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "configs/backout.yaml") {
 		t.Errorf("Load gave %v", err)
 	}
 }

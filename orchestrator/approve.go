@@ -65,23 +65,26 @@ func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
 	st.Approval = ap
 	l.touch(st)
 	if ap.Auto {
-		if why := p.mustAsk(l, node); why != "" {
-			ap.Auto, ap.Rule = false, ap.Rule+", but "+why
-		}
-	}
-	if ap.Auto {
-		p.line(l, "backout", st.Preview.Text+" in "+span(ap.Within)+" unless somebody says `stop "+IncidentName(l.inc.N)+"`; `now` does not wait. "+ap.Rule)
+		p.line(l, "backout", "acts in "+span(ap.Within)+": "+st.Preview.Text+". Say `stop "+IncidentName(l.inc.N)+"` to prevent it, `now` not to wait. By "+ap.Rule)
 		st.Waiting = "the veto time; acts at " + clock(p.now+ap.Within)
 		p.timer(l, st, p.now+ap.Within)
 		p.changed(l)
 		return
 	}
-	p.line(l, "backout", "asks "+roles(ap.Roles)+": "+st.Preview.Text+" ("+ap.Rule+"). Say `approve "+IncidentName(l.inc.N)+" "+st.ID+"` or `reject`")
+	p.line(l, "backout", "asks "+roles(ap.Roles)+": "+strings.TrimSuffix(st.Preview.Text, ".")+". Say `approve "+IncidentName(l.inc.N)+" "+st.ID+"` or `reject`"+byHand(st)+". Asked because of "+ap.Rule)
 	st.Waiting = p.approvalWaiting(ap)
 	p.timer(l, st, p.now+ap.Within)
 	if r := l.inc.Requester; r != "" && ap.Requester != "excluded" && !ap.Reason && node.Spec.Serving && !node.Spec.Forward {
 		p.vote(l, st, node, Vote{By: r, At: p.now, Reason: "asked for it: " + l.inc.Reason})
 	}
+}
+
+// byHand is what a person can do without Backout.
+func byHand(st *Step) string {
+	if st.Preview == nil || st.Preview.Manual == "" {
+		return ""
+	}
+	return ", or do it by hand: `" + st.Preview.Manual + "`"
 }
 
 func (p *pass) approvalWaiting(ap *Approval) string {
@@ -97,7 +100,10 @@ func roles(rs []string) string {
 
 // approvalFor finds what policy and playbook ask for; the stricter wins.
 func (p *pass) approvalFor(l *loaded, node *Node) *Approval {
-	ap := &Approval{Quorum: 1, Within: 10 * 60_000, Else: ElseEscalate, Rule: "no policy line names " + node.Action + ", so a person decides"}
+	ap := &Approval{
+		Roles: []string{p.pageRole()}, Quorum: 1, Within: 10 * 60_000, Else: ElseEscalate,
+		Rule: "no policy line for " + node.Action,
+	}
 	own := node.Approve
 	if own == nil || own.Policy {
 		p.fromPolicy(l, node, ap)
@@ -108,7 +114,7 @@ func (p *pass) approvalFor(l *loaded, node *Node) *Approval {
 	if len(own.Roles) > 0 {
 		ap.Roles, ap.Auto = own.Roles, false
 		if !own.Policy {
-			ap.Rule = "the playbook asks for it"
+			ap.Rule = "the playbook"
 		}
 	}
 	ap.Quorum = max(ap.Quorum, own.Quorum)
@@ -127,6 +133,7 @@ func (p *pass) approvalFor(l *loaded, node *Node) *Approval {
 
 func (p *pass) fromPolicy(l *loaded, node *Node, ap *Approval) {
 	kind, _ := p.envVars(l.inc)["kind"].(string)
+	because := ""
 	for i, a := range p.s.Config().Policies.Autonomy {
 		if (a.Action != "*" && a.Action != node.Action) || (a.Kind != "" && a.Kind != kind) {
 			continue
@@ -136,7 +143,15 @@ func (p *pass) fromPolicy(l *loaded, node *Node, ap *Approval) {
 				continue
 			}
 		}
-		ap.Rule = "policy line " + strconv.Itoa(i+1) + " (" + a.Action + ")"
+		line := "policy line " + strconv.Itoa(i+1) + " (" + a.Action + ")"
+		if a.Do == DoAuto {
+			if because = p.mustAsk(l, node); because != "" {
+				because = "; " + line + " would act alone, but " + because
+				ap.Rule += because
+				continue // it may not act alone now, so the next line decides who is asked
+			}
+		}
+		ap.Rule = line + because
 		ap.Roles, ap.Quorum, ap.Requester = a.Roles, max(1, a.Quorum), a.Requester
 		if a.Within > 0 {
 			ap.Within = a.Within
@@ -211,7 +226,7 @@ func (p *pass) approvalOver(l *loaded, st *Step, node *Node) {
 	case ap.Else == ElseStop || ap.Round >= maxAsks:
 		p.fail(l, st, node, why)
 	default:
-		p.page(l, titled(node)+" still waits for "+roles(ap.Roles)+": "+st.Preview.Text)
+		p.page(l, "Still waits for "+roles(ap.Roles)+": "+st.Preview.Text)
 		st.Waiting = p.approvalWaiting(ap)
 		p.timer(l, st, p.now+ap.Within)
 	}

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -146,15 +147,30 @@ func (p *pass) release(l *loaded) {
 	}
 }
 
-// cancelSteps calls off every step that has not ended and is not under way.
+// cancelSteps calls off every step of the plan that has not ended and is not
+// under way. Pages and the chat's message go on.
 func (p *pass) cancelSteps(l *loaded, why string) {
 	for _, st := range append([]*Step(nil), l.steps...) {
+		if st.Extra != nil {
+			continue
+		}
 		switch st.State {
 		case StepBlocked, StepAwaiting, StepReady, StepWaiting:
 			p.to(l, st, "cancel", why)
 		case StepRunning, StepAccepted, StepUnknown, StepDone, StepFailed, StepSkipped, StepCancelled:
 		}
 	}
+}
+
+// underWay reports whether a step of the plan has not ended: an incident is not
+// closed over it.
+func (p *pass) underWay(l *loaded) bool {
+	for _, st := range l.steps {
+		if st.Extra == nil && !st.State.Ended() {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pass) setIncidentTimer(l *loaded, due int64) {
@@ -179,6 +195,8 @@ func (p *pass) incidentTimerFired(l *loaded) {
 	l.inc.Timer = 0
 	p.changed(l)
 	switch {
+	case l.inc.State == Resolved && p.underWay(l):
+		p.setIncidentTimer(l, p.now+min(p.timing("close_after", dayMS), hourMS))
 	case l.inc.State == Resolved:
 		p.move(l, "close", "resolved for "+span(p.now-l.inc.Since))
 	case l.inc.State.Open() && l.inc.Firing == 0 && l.inc.Effects == 0:
@@ -252,9 +270,16 @@ func clip(text string, n int) string {
 
 func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05") + " UTC" }
 
-// span writes milliseconds for people.
+// span writes milliseconds for people, as finely as they care.
 func span(ms int64) string {
-	return (time.Duration(ms) * time.Millisecond).Round(time.Millisecond * 100).String()
+	d := time.Duration(ms) * time.Millisecond
+	switch {
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	case d < time.Hour:
+		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(d.Round(time.Minute).String(), "0s"), "0m")
 }
 
 // score writes 930 as 0.93.

@@ -145,11 +145,14 @@ func (p *pass) foldDeployments(ds *Deployments) {
 	}
 }
 
-// nextAliased is when the deployment after this one took over, 0 if none did.
+// nextAliased is when the deployment after this one took over at the earliest, 0
+// if none did. A rollback moves the provider's time of taking over, so the time
+// the next one was made is counted: too short a service asks a person, too long
+// a one would not.
 func nextAliased(newer []DeploymentAt) int64 {
 	for _, d := range slices.Backward(newer) {
 		if d.AliasedAt > 0 {
-			return d.AliasedAt
+			return min(d.AliasedAt, max(d.CreatedAt, 1))
 		}
 	}
 	return 0

@@ -40,12 +40,14 @@ func (p *pass) pageInputs(inc *Incident, given []byte) []byte {
 	if len(given) > 0 && !decode(given, &in) {
 		return given
 	}
-	policies := p.s.Config().Policies
-	role := or(policies.PageRole, "on-call")
+	in.Text += ". Say `ack " + IncidentName(inc.N) + "`; `backout incident show " + IncidentName(inc.N) + "` tells the rest"
 	for _, who := range p.s.Config().People {
-		if who.HasRole([]string{role}) {
+		if who.HasRole([]string{p.pageRole()}) {
 			in.People = append(in.People, who)
 		}
 	}
 	return encoded(in)
 }
+
+// pageRole is the role that is paged, and asked when nothing else says whom.
+func (p *pass) pageRole() string { return or(p.s.Config().Policies.PageRole, "on-call") }

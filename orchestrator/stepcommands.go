@@ -199,11 +199,30 @@ func (p *pass) commandChoice(c *Command, l *loaded, st *Step, who Person) {
 			p.refuseCommand(c, ch.Key+": "+ch.Refused)
 			return
 		}
+		if ch.Key == choiceRollback {
+			p.chooseRollback(c, l, st, who)
+			return
+		}
 		p.answered(l, st, node, Vote{By: who.ID, At: p.now, Reason: ch.Text}, ch.Key)
 		p.reply(c, l, true, st.ID+": "+ch.Key+" ("+ch.Text+")")
 		return
 	}
 	p.refuseCommand(c, "choose one of these. "+askHelp(l.inc.N, st.ID, ask))
+}
+
+// choiceRollback is the answer that lets the rollback playbook lead, as the
+// command does.
+const choiceRollback = "rollback"
+
+func (p *pass) chooseRollback(c *Command, l *loaded, st *Step, who Person) {
+	if !who.HasRole([]string{"on-call", "devops-lead"}) {
+		p.refuseCommand(c, who.ID+" has none of the roles on-call or devops-lead")
+		return
+	}
+	p.line(l, who.ID, "answered "+st.ID+": "+choiceRollback)
+	st.Answer = choiceRollback
+	c.Text = or(c.Args["reason"], "chosen in "+IncidentName(l.inc.N))
+	p.rollbackByHand(c, l, who)
 }
 
 // commandSettle ends what is unknown or failed by a person's word.

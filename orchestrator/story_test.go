@@ -288,3 +288,51 @@ func TestFold_reopensUnderTheSameNumber(t *testing.T) {
 	}
 	b.wantStep("rollback", orchestrator.StepAwaiting)
 }
+
+func TestFold_aPolicyThatMayNotActAloneLeavesTheAskingToTheNextLine(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	cfg := testConfig(orchestrator.Advise)
+	cfg.Policies.Autonomy = append(cfg.Policies.Autonomy, orchestrator.Autonomy{Action: "vercel.rollback", Do: orchestrator.DoAsk, Roles: []string{"dba"}, Quorum: 1, Within: 7 * minute})
+	b.config(cfg)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.preview("rollback")
+	ap := b.step("rollback").Approval
+	if ap.Auto || ap.Within != 7*minute || len(ap.Roles) != 1 || ap.Roles[0] != "dba" {
+		t.Fatalf("asked with %+v", ap)
+	}
+}
+
+func TestFold_isNotClosedOverSomethingThatWaits(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.preview("rollback")
+	b.say("ann", "resolve", "INC-1")
+	b.after(25 * 60 * minute)
+	b.act(orchestrator.Record{Timer: &orchestrator.TimerFired{Due: b.incident().Timer, N: 1, Name: "i"}})
+	if b.incident().State != orchestrator.Resolved {
+		t.Fatalf("incident is %s though rollback still waits", b.incident().State)
+	}
+	b.say("ann", "reject", "INC-1", "rollback")
+	b.wait(2 * 60 * minute)
+	if b.incident().State != orchestrator.Closed {
+		t.Fatalf("incident is %s", b.incident().State)
+	}
+}
+
+func TestFold_servedSinceIsNeverGuessedTooLong(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	day := 24 * 60 * minute
+	b.act(orchestrator.Record{Deploys: &orchestrator.Deployments{Project: "shop", Environment: "production", At: b.now, List: []orchestrator.DeploymentAt{
+		{ID: "dpl_3", CreatedAt: b.now - minute, AliasedAt: b.now - minute, Candidate: true, Ready: true},
+		// dpl_2 was gone back to a minute ago, which moved its time of taking over.
+		{ID: "dpl_2", CreatedAt: b.now - 3*day, AliasedAt: b.now - minute, Candidate: true, Ready: true},
+		{ID: "dpl_1", CreatedAt: b.now - 3*day - minute, AliasedAt: b.now - 3*day - minute, Candidate: true, Ready: true},
+	}}})
+	for _, d := range b.state.Deployments("shop", "production") {
+		if d.ID == "dpl_1" && (len(d.Served) != 1 || d.Served[0].To-d.Served[0].From > 2*minute) {
+			t.Fatalf("dpl_1 served %+v", d.Served)
+		}
+	}
+}

@@ -121,7 +121,7 @@ func (a *app) connect(ctx context.Context) error {
 	var nc *nats.Conn
 	var err error
 	if a.cfg.NATS.URL != "" {
-		nc, err = bus.Connect(a.cfg.NATS.URL, a.cfg.NATS.User, a.cfg.NATS.Password.Reveal())
+		nc, err = bus.Connect(a.cfg.NATS.URL, bus.Credentials{User: a.cfg.NATS.User, Password: reveal(a.cfg.NATS.Password), File: reveal(a.cfg.NATS.Creds)})
 	} else {
 		a.server, err = bus.StartServer(bus.ServerOptions{Dir: filepath.Join(a.cfg.Instance.Data, "nats"), Listen: a.cfg.NATS.Listen})
 		if err == nil {
@@ -137,6 +137,14 @@ func (a *app) connect(ctx context.Context) error {
 	defer cancel()
 	a.bus, err = bus.Open(ctx, nc, bus.Options{})
 	return err
+}
+
+// reveal reads a secret that may be missing.
+func reveal(s configs.Secret) string {
+	if !s.IsSet() {
+		return ""
+	}
+	return s.Reveal()
 }
 
 // documents compiles the playbooks and rules against what the actions are.
@@ -272,7 +280,7 @@ func (a *app) listenAdmin(registry *prometheus.Registry) error {
 
 func (a *app) api(registry *prometheus.Registry, parse func(string) (orchestrator.Command, error)) *console.API {
 	return console.New(console.Options{
-		Backend: a.engine, Parse: parse, Ready: a.ready, NewID: func() string { id, _ := randomHex(12); return id },
+		Backend: a.engine, Parse: parse, Help: gateway.Help(), Ready: a.ready, NewID: func() string { id, _ := randomHex(12); return id },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Open: loopback(a.cfg.Instance.AdminListen), Logger: a.o.Logger,
 	})
 }

@@ -166,7 +166,7 @@ func (d *demo) end(ctx context.Context, dir string) (*summary, error) {
 	d.say("\nHow long it took:")
 	printParts(d.out, &s.Incident)
 	d.say("\nThe incident is %s after %.1f s. Log, state and configuration: %s", s.Incident.State, s.Seconds, dir)
-	d.say("Try next:\n  backout plan show rollback     the playbook that ran\n  backout sandbox                the stand-ins alone\n  README.md                      point it at your own project")
+	d.say("Try next (`go run ./cmd/backout` stands for backout where it is not installed):\n  backout plan show rollback     the playbook that ran\n  backout sandbox                the stand-ins alone\n  README.md                      point it at your own project")
 	return s, nil
 }
 

@@ -56,7 +56,7 @@ func (p *demoPerson) answer(ctx context.Context, inc *console.Incident) error {
 		case s.Ask != nil:
 			return p.question(ctx, inc, &s)
 		case s.Preview != nil && !strings.HasPrefix(s.WaitingOn, "the veto time"):
-			return p.word(ctx, "Approve: "+s.Preview.Text+"?", "approve "+inc.ID+" "+s.ID+" preview="+s.Preview.Hash)
+			return p.word(ctx, "Approve: "+strings.TrimSuffix(s.Preview.Text, ".")+"?", "approve "+inc.ID+" "+s.ID+" preview="+s.Preview.Hash)
 		}
 	}
 	return nil

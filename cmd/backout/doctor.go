@@ -39,7 +39,11 @@ func doctorCommand() *cobra.Command {
 				finding(false, "%s", warning.String())
 			}
 			for _, p := range lintProblems(cfg) {
-				finding(p.Level != workflows.Error, "%s", p.String())
+				if p.Level == workflows.Error {
+					finding(false, "%s", p.String())
+					continue
+				}
+				fmt.Fprintf(w, "look %s\n", p.String())
 			}
 			var notes map[string]string
 			if err := cf.client().get(c.Context(), "/readyz", nil, &notes); err != nil {

@@ -132,6 +132,6 @@ func publish(c *cobra.Command, url, project, typ string, data map[string]any) er
 	if _, err := js.Publish(c.Context(), "backout.event."+kind+"."+project, body, jetstream.WithMsgID(project+"/emit/"+id)); err != nil {
 		return fmt.Errorf("publishing the event: %w", err)
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s %s\n", typ, id)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s backout/emit/%s\n", typ, id)
 	return err
 }

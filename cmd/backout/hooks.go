@@ -88,6 +88,9 @@ func (a *app) slackCommand(ctx context.Context, words, person, claimed, id strin
 	if err != nil {
 		return false, err.Error()
 	}
+	if c.Verb == "help" {
+		return true, gateway.Help()
+	}
 	c.Via, c.Person, c.Claimed, c.ID = "slack", person, claimed, id
 	r, err := a.engine.Command(ctx, c)
 	if err != nil {

@@ -160,6 +160,9 @@ func printIncident(w io.Writer, i *console.Incident) error {
 	}
 	fmt.Fprintf(w, "\nPlaybook %s\n", i.Playbook)
 	for _, s := range i.Steps {
+		if s.Title == "" && s.State == "done" {
+			continue // where branches meet: of no interest to people
+		}
 		fmt.Fprintf(w, "  %-10s %-16s %s", s.State, s.ID, s.Title)
 		switch {
 		case s.WaitingOn != "":
@@ -168,6 +171,12 @@ func printIncident(w io.Writer, i *console.Incident) error {
 			fmt.Fprintf(w, "\n             %s", s.Reason)
 		}
 		fmt.Fprintln(w)
+		if s.State == "awaiting" && s.Preview != nil {
+			fmt.Fprintf(w, "             %s\n", s.Preview.Text)
+			if s.Preview.Manual != "" {
+				fmt.Fprintf(w, "             by hand: %s\n", s.Preview.Manual)
+			}
+		}
 	}
 	if len(i.WaitingOn) == 0 && i.State != "closed" {
 		fmt.Fprintln(w, "\nIt waits for nobody.")

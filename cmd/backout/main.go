@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string, io stdio) int {
 		return 0
 	case errors.Is(err, errShown):
 		return exitFailed
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
 		fmt.Fprintln(io.err, "backout:", err)
 		return exitUsage
 	}
@@ -85,7 +86,20 @@ door until the fix is live. One binary, no database.`,
 		healthzCommand(), versionCommand(),
 	)
 	root.AddCommand(wordCommands()...)
+	for _, c := range root.Commands() {
+		if c.HasSubCommands() {
+			c.Args, c.RunE = cobra.ArbitraryArgs, onlySubcommands
+		}
+	}
 	return root
+}
+
+// onlySubcommands refuses words that name no subcommand, and otherwise helps.
+func onlySubcommands(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s has no subcommand %q; see `%s --help`", c.CommandPath(), args[0], c.CommandPath())}
+	}
+	return c.Help()
 }
 
 // exactly is cobra.ExactArgs with our exit code and an example in the message.

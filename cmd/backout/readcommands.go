@@ -104,7 +104,7 @@ func whyCommand() *cobra.Command {
 	var origin string
 	c := &cobra.Command{
 		Use: "why EVENT|INC", Short: "Why an event did what it did, or an incident is where it is", Args: exactly(1),
-		Example: "  backout why 7f2d1c --origin nats/shop\n  backout why INC-1",
+		Example: "  backout why backout/emit/7f2d1c --origin nats/shop\n  backout why INC-1",
 		RunE: func(c *cobra.Command, args []string) error {
 			if orchestrator.ParseIncidentName(args[0]) > 0 && strings.HasPrefix(strings.ToUpper(args[0]), "INC-") {
 				show := incidentShow(&f)

@@ -16,12 +16,21 @@ func clientOptions() []nats.Option {
 	}
 }
 
-// Connect connects to an external NATS server. User and password may be empty
-// when the URL carries them.
-func Connect(url, user, password string) (*nats.Conn, error) {
+// Credentials are who the engine is at an external NATS server: a user with a
+// password, or the content of a credentials file. They may be empty when the URL
+// carries them.
+type Credentials struct {
+	User, Password, File string
+}
+
+// Connect connects to an external NATS server.
+func Connect(url string, who Credentials) (*nats.Conn, error) {
 	opts := append(clientOptions(), nats.RetryOnFailedConnect(false))
-	if user != "" {
-		opts = append(opts, nats.UserInfo(user, password))
+	if who.User != "" {
+		opts = append(opts, nats.UserInfo(who.User, who.Password))
+	}
+	if who.File != "" {
+		opts = append(opts, nats.UserCredentialBytes([]byte(who.File)))
 	}
 	nc, err := nats.Connect(url, opts...)
 	if err != nil {

@@ -39,6 +39,8 @@ type Options struct {
 	Backend Backend
 	// Parse reads the words of a command.
 	Parse func(words string) (orchestrator.Command, error)
+	// Help lists what can be said.
+	Help string
 	// Ready reports why the instance cannot serve, and notes for /readyz.
 	Ready func(ctx context.Context) (notes map[string]string, err error)
 	// Metrics serves /metrics.
@@ -139,7 +141,7 @@ func (a *API) lookup(ctx context.Context, secret string) (t orchestrator.Token, 
 func (a *API) Words(ctx context.Context, token, words, via string) orchestrator.Reply {
 	t, ok := a.lookup(ctx, token)
 	if !ok {
-		return orchestrator.Reply{Text: "the token is unknown or revoked; make one with `backout token create --person ID`"}
+		return orchestrator.Reply{Text: "the token is unknown, revoked, or for publishing only; make one with `backout token create --person ID`"}
 	}
 	return a.say(ctx, words, via, t, "")
 }
@@ -148,6 +150,9 @@ func (a *API) say(ctx context.Context, words, via string, t orchestrator.Token, 
 	c, err := a.o.Parse(words)
 	if err != nil {
 		return orchestrator.Reply{Text: err.Error()}
+	}
+	if c.Verb == "help" {
+		return orchestrator.Reply{OK: true, Text: a.o.Help}
 	}
 	c.Via, c.Person, c.Scope, c.ID = via, t.Person, t.Scope, id
 	if c.ID == "" {

@@ -126,11 +126,23 @@ func (a *API) changeToken(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "send {\"hash\": sha256 of the token in hex, \"person\": ..., \"scope\": ...}")
 		return
 	}
+	if t.Person != "" && t.Person != orchestrator.AdminPerson && !t.Revoked && !a.knows(r, t.Person) {
+		fail(w, http.StatusBadRequest, "nobody in the configuration is called "+strconv.Quote(t.Person)+"; people are listed under `people`")
+		return
+	}
 	if err := a.o.Backend.Configure(r.Context(), orchestrator.Record{Token: &t}); err != nil {
 		fail(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
 	write(w, http.StatusOK, t)
+}
+
+func (a *API) knows(r *http.Request, person string) (known bool) {
+	err := a.o.Backend.Read(r.Context(), 0, func(s *orchestrator.State) error {
+		_, known = s.Config().Person(person)
+		return nil
+	})
+	return known && err == nil
 }
 
 // changeConfig makes a document the current configuration. It holds no secrets:
