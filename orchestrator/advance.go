@@ -178,9 +178,12 @@ func (p *pass) chunkEnded(l *loaded, child *Step) {
 	if st == nil || node == nil || st.State.Ended() {
 		return
 	}
-	done, ended := 0, 0
+	done, ended, asks := 0, 0, ""
 	for _, c := range l.steps {
 		if c.Ordinal == st.Ordinal && c.Round == st.Round && c.Chunk > 0 {
+			if c.State == StepUnknown {
+				asks = c.Waiting
+			}
 			if c.State == StepDone {
 				done++
 			}
@@ -193,6 +196,7 @@ func (p *pass) chunkEnded(l *loaded, child *Step) {
 	l.touch(st)
 	p.progress(st)
 	if ended < st.Chunks {
+		st.Waiting = or(asks, st.Waiting)
 		return
 	}
 	if done == st.Chunks {

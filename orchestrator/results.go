@@ -111,6 +111,10 @@ func (p *pass) askUnknown(l *loaded, st *Step, node *Node, why string) {
 	}
 	st.Waiting = "a person: `retry`, `skip` or `confirm-done " + IncidentName(l.inc.N) + " " + node.ID + "`" + manual
 	l.touch(st)
+	if parent := l.step(StepRef{N: st.N, Ordinal: st.Ordinal, Round: st.Round}); st.Chunk > 0 && parent != nil {
+		parent.Waiting = st.Waiting
+		l.touch(parent)
+	}
 	p.page(l, "Unknown outcome of "+titled(node)+": "+why+". Choose `retry`, `skip` or `confirm-done`"+manual)
 }
 

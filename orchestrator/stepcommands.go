@@ -227,8 +227,8 @@ func (p *pass) chooseRollback(c *Command, l *loaded, st *Step, who Person) {
 
 // commandSettle ends what is unknown or failed by a person's word.
 func (p *pass) commandSettle(c *Command, l *loaded, st *Step, who Person) {
-	node := p.node(l, st)
-	if st.State != StepUnknown && st.State != StepFailed && (c.Verb != "skip" || st.State.Ended() || st.State == StepRunning) {
+	open := l.unsettled(st)
+	if len(open) == 0 && (c.Verb != "skip" || st.State.Ended() || st.State == StepRunning) {
 		p.refuseCommand(c, st.ID+" is "+string(st.State)+"; only what is unknown or failed can be settled by hand")
 		return
 	}
@@ -236,6 +236,30 @@ func (p *pass) commandSettle(c *Command, l *loaded, st *Step, who Person) {
 		p.refuseCommand(c, who.ID+" has none of the roles on-call or devops-lead")
 		return
 	}
+	if len(open) == 0 {
+		open = []*Step{st}
+	}
+	for _, one := range open {
+		p.settle(c, l, one, who)
+	}
+	p.reply(c, l, true, st.ID+" is "+string(st.State))
+}
+
+// unsettled is what a word about a step is about: the step when it is unknown or
+// failed, or those of its chunks that are while others are still on their way.
+func (l *loaded) unsettled(st *Step) []*Step {
+	var open []*Step
+	for _, one := range l.steps {
+		mine := one == st || st.State == StepAccepted && one.Chunk > 0 && one.Ordinal == st.Ordinal && one.Round == st.Round
+		if mine && (one.State == StepUnknown || one.State == StepFailed) {
+			open = append(open, one)
+		}
+	}
+	return open
+}
+
+func (p *pass) settle(c *Command, l *loaded, st *Step, who Person) {
+	node := p.node(l, st)
 	switch c.Verb {
 	case "retry":
 		p.again(l, st, node, who.ID)
@@ -243,10 +267,13 @@ func (p *pass) commandSettle(c *Command, l *loaded, st *Step, who Person) {
 		if p.to(l, st, "skip", "skipped by "+who.ID+suffix(c.Text)) {
 			p.line(l, who.ID, "skipped "+st.ID+suffix(c.Text))
 		}
+		if st.Chunk > 0 {
+			p.chunkEnded(l, st)
+			return
+		}
 		p.advance(l)
 	case "confirm-done":
 		p.line(l, who.ID, "says that "+st.ID+" is done"+suffix(c.Text))
 		p.finish(l, st, node, "confirmed by "+who.ID)
 	}
-	p.reply(c, l, true, st.ID+" is "+string(st.State))
 }
