@@ -9,12 +9,12 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// inboxWait is how long Take waits for a first message, and ringRetries how
-// often it looks again after the doorbell rang before the message can be read.
+// inboxWait is how long Take waits for a first message; ringLooks is how often it
+// looks again after a ring, ringPause apart.
 const (
-	inboxWait   = 500 * time.Millisecond
-	ringRetries = 6
-	ringPause   = 300 * time.Microsecond
+	inboxWait = 500 * time.Millisecond
+	ringLooks = 12
+	ringPause = 250 * time.Microsecond
 )
 
 // inbox joins the bus, which holds publishers' messages, with the decoders.
@@ -65,32 +65,30 @@ func (i *inbox) decode(ctx context.Context, m bus.InboxMessage) (orchestrator.Re
 }
 
 // wait reads what is there, or waits for the doorbell. The bell may ring a
-// moment before the message can be read.
+// moment before the message can be read, or for one that was read already, so
+// after a ring it looks a few times in quick succession and listens on.
 func (i *inbox) wait(ctx context.Context, from uint64, limit int) ([]bus.InboxMessage, error) {
-	msgs, err := i.bus.ReadInbox(ctx, from, limit)
-	if err != nil || len(msgs) > 0 {
-		return msgs, err
-	}
 	timer := time.NewTimer(inboxWait)
 	defer timer.Stop()
-	select {
-	case <-i.rings:
-	case <-timer.C:
-		return i.bus.ReadInbox(ctx, from, limit)
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	for n := range ringRetries {
-		msgs, err = i.bus.ReadInbox(ctx, from, limit)
+	looks := 0
+	for {
+		msgs, err := i.bus.ReadInbox(ctx, from, limit)
 		if err != nil || len(msgs) > 0 {
 			return msgs, err
 		}
-		timer.Reset(ringPause << n)
+		var again <-chan time.Time
+		if looks > 0 {
+			looks--
+			again = time.After(ringPause)
+		}
 		select {
+		case <-i.rings:
+			looks = ringLooks
+		case <-again:
 		case <-timer.C:
+			return nil, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
-	return nil, nil
 }

@@ -15,6 +15,7 @@ import (
 // Settings of the loop.
 const (
 	commitEvery = 20 * time.Millisecond
+	quietFor    = time.Millisecond
 	pollEvery   = 250 * time.Millisecond
 	gapWait     = 3 * time.Millisecond
 	readLimit   = 512
@@ -56,15 +57,17 @@ type Engine struct {
 	// The rest belongs to the loop goroutine.
 	pending   map[uint64]orchestrator.Entry
 	dirtyFrom time.Time
-	gapAt     time.Time
-	looking   bool
-	wake      *time.Timer
-	waiting   []waiter
-	watchers  map[chan []uint64]bool
-	pumping   bool
-	failed    error
-	polled    time.Time
-	purged    time.Time
+	// heard is when the last input came.
+	heard    time.Time
+	gapAt    time.Time
+	looking  bool
+	wake     *time.Timer
+	waiting  []waiter
+	watchers map[chan []uint64]bool
+	pumping  bool
+	failed   error
+	polled   time.Time
+	purged   time.Time
 	// replies has those who wait for the outcome of a command.
 	replies replies
 	// tasks are the goroutines the loop started; lanes bundle what this process
@@ -139,6 +142,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case fn := <-e.inputs:
 			fn()
 			e.drain()
+			e.heard = time.Now()
 		case <-e.wake.C:
 		case <-ctx.Done():
 			return e.stop(cancel)
@@ -181,8 +185,8 @@ func (e *Engine) turn() {
 	if !w.Wake.IsZero() && w.Wake.Before(next) {
 		next = w.Wake
 	}
-	if !e.dirtyFrom.IsZero() && e.dirtyFrom.Add(commitEvery).Before(next) {
-		next = e.dirtyFrom.Add(commitEvery)
+	if at := e.commitAt(); !at.IsZero() && at.Before(next) {
+		next = at
 	}
 	e.wake.Reset(max(0, time.Until(next)))
 }
@@ -251,6 +255,20 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 	return true
 }
 
+// commitAt is when the next commit is due; zero when nothing is to be kept. A
+// commit holds the loop up for some milliseconds, so it takes the first quiet
+// moment, and waits for one no longer than commitEvery.
+func (e *Engine) commitAt() time.Time {
+	if e.dirtyFrom.IsZero() {
+		return time.Time{}
+	}
+	at := e.dirtyFrom.Add(commitEvery)
+	if quiet := e.heard.Add(quietFor); quiet.Before(at) && len(e.inputs) == 0 && e.core.Idle() && e.core.PumpIdle() {
+		return quiet
+	}
+	return at
+}
+
 // commitIfDue commits when the oldest uncommitted entry is old enough, or at
 // once when somebody waits. Effects never wait for it: the intent is in the log.
 func (e *Engine) commitIfDue(now time.Time) {
@@ -259,7 +277,8 @@ func (e *Engine) commitIfDue(now time.Time) {
 	for _, w := range e.waiting {
 		urgent = urgent || w.seq <= cursor
 	}
-	due := !e.dirtyFrom.IsZero() && now.Sub(e.dirtyFrom) >= commitEvery
+	at := e.commitAt()
+	due := !at.IsZero() && !now.Before(at)
 	if (due || (urgent && !e.dirtyFrom.IsZero())) && !e.commit() {
 		return
 	}
