@@ -79,16 +79,16 @@ type shop struct {
 }
 
 // newShop starts a sandbox and a Backout as processes of their own.
-func newShop(t testing.TB, o shopOptions) *shop {
-	t.Helper()
+func newShop(tb testing.TB, o shopOptions) *shop {
+	tb.Helper()
 	bin, err := built.plain()
 	if o.Crash && err == nil {
 		bin, err = built.crash()
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	s := &shop{t: t, o: o, dir: t.TempDir(), bin: bin, env: o.Env}
+	s := &shop{t: tb, o: o, dir: tb.TempDir(), bin: bin, env: o.Env}
 	for name, value := range secrets() {
 		s.env = append(s.env, name+"="+value)
 	}
@@ -170,7 +170,7 @@ func (s *shop) tryRestart(crash string) error {
 		return err
 	}
 	s.ready = map[string]string{}
-	for _, f := range strings.Fields(p.line) {
+	for f := range strings.FieldsSeq(p.line) {
 		k, v, _ := strings.Cut(f, "=")
 		s.ready[k] = v
 	}

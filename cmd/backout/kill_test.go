@@ -62,22 +62,19 @@ func (s *shop) waitCured() console.Incident {
 // and the sandbox saw exactly one rollback.
 func TestKill_atNamedPoints(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		point string
-		// doubt is set where nobody can know whether the call was made.
-		doubt bool
-	}{
-		{"after-intent", true}, {"before-call", true}, {"after-call", true}, {"before-result", true},
-		{"before-claim", false}, {"after-claim", false}, {"before-intent", false}, {"after-result", false},
-		{"before-timer", false}, {"after-timer", false}, {"before-verified", false}, {"after-verified", false},
-		{"before-commit:3", false}, {"before-commit:6", false}, {"after-commit:2", false}, {"after-commit:4", false},
-	} {
-		t.Run(strings.ReplaceAll(c.point, ":", "_"), func(t *testing.T) {
+	// After these nobody can know whether the call was made; they wait longest.
+	doubts := []string{"after-intent", "before-call", "after-call", "before-result"}
+	for _, point := range append(doubts,
+		"before-claim", "after-claim", "before-intent", "after-result",
+		"before-timer", "after-timer", "before-verified", "after-verified",
+		"before-commit:3", "before-commit:6", "after-commit:2", "after-commit:4",
+	) {
+		t.Run(strings.ReplaceAll(point, ":", "_"), func(t *testing.T) {
 			t.Parallel()
-			inc := killDuringRollback(t, c.point)
+			inc := killDuringRollback(t, point)
 			restarted := strings.Contains(told(&inc), "Backout was restarted before the answer came")
-			if restarted != c.doubt && !strings.Contains(c.point, ":") {
-				t.Errorf("in doubt after the restart: got %t, want %t:\n%s", restarted, c.doubt, told(&inc))
+			if want := slices.Contains(doubts, point); restarted != want && !strings.Contains(point, ":") {
+				t.Errorf("in doubt after the restart: got %t, want %t:\n%s", restarted, want, told(&inc))
 			}
 		})
 	}
@@ -122,6 +119,7 @@ func killDuringRollback(t *testing.T, point string) console.Incident {
 // killAtPump arms the point before anything was published: what was acknowledged
 // must come through, and a publisher that got no answer sends the same again.
 func killAtPump(t *testing.T, point string, nth int) {
+	t.Helper()
 	s := cutShop(t)
 	s.waitServing("dpl_good2")
 	s.backout.stop(t)

@@ -62,10 +62,10 @@ func build(name, pkg string, flags ...string) (string, error) {
 }
 
 func must[T any](v T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
+	return func(tb testing.TB) T {
+		tb.Helper()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return v
 	}
@@ -112,8 +112,8 @@ var errEnded = errors.New("it ended before it was ready")
 
 // launch starts a program and waits for its first line. Its standard error is
 // added to the file log.
-func launch(t testing.TB, log string, env []string, args ...string) (*process, error) {
-	t.Helper()
+func launch(tb testing.TB, log string, env []string, args ...string) (*process, error) {
+	tb.Helper()
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func launch(t testing.TB, log string, env []string, args ...string) (*process, e
 	if err := p.Start(); err != nil {
 		return nil, err
 	}
-	t.Cleanup(p.kill9)
+	tb.Cleanup(p.kill9)
 	go func() {
 		p.err = p.Wait()
 		close(p.ended)
@@ -139,7 +139,7 @@ func launch(t testing.TB, log string, env []string, args ...string) (*process, e
 	case p.line = <-p.out.first:
 		return p, nil
 	case <-p.ended:
-		return p, fmt.Errorf("%s: %w (%v): %s", p.name, errEnded, p.err, p.said())
+		return p, fmt.Errorf("%s: %w: %w: %s", p.name, errEnded, p.err, p.said())
 	case <-limit.C:
 		return p, fmt.Errorf("%s was not ready in %s", p.name, readyLimit)
 	}
@@ -169,32 +169,32 @@ func (p *process) killed() bool {
 
 // stop ends a child as an operator would, and fails the test when it does not
 // end cleanly.
-func (p *process) stop(t testing.TB) {
-	t.Helper()
+func (p *process) stop(tb testing.TB) {
+	tb.Helper()
 	_ = p.Process.Signal(syscall.SIGTERM)
 	limit := time.NewTimer(30 * time.Second)
 	defer limit.Stop()
 	select {
 	case <-p.ended:
 		if p.err != nil {
-			t.Errorf("%s did not stop cleanly: %v: %s", p.name, p.err, p.said())
+			tb.Errorf("%s did not stop cleanly: %v: %s", p.name, p.err, p.said())
 		}
 	case <-limit.C:
-		t.Errorf("%s did not stop in 30 s", p.name)
+		tb.Errorf("%s did not stop in 30 s", p.name)
 	}
 }
 
 // once runs a program to its end and returns its exit code and what it printed.
-func once(t testing.TB, stdin string, env []string, args ...string) (code int, out, said string) {
-	t.Helper()
+func once(tb testing.TB, stdin string, env []string, args ...string) (code int, out, said string) {
+	tb.Helper()
 	var stdout, stderr bytes.Buffer
-	c := exec.CommandContext(t.Context(), args[0], args[1:]...)
+	c := exec.CommandContext(tb.Context(), args[0], args[1:]...)
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	c.Env = append(os.Environ(), env...)
 	err := c.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }

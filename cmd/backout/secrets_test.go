@@ -88,7 +88,10 @@ func (s *shop) read(listener, path string) []byte {
 	s.t.Helper()
 	req := must(http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.at(listener)+path, nil))(s.t)
 	req.Header.Set("Authorization", "Bearer "+s.token)
-	resp := must((&http.Client{Timeout: 20 * time.Second}).Do(req))(s.t)
+	resp, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	defer func() { _ = resp.Body.Close() }()
 	body := must(io.ReadAll(resp.Body))(s.t)
 	if resp.StatusCode != http.StatusOK {
