@@ -59,7 +59,7 @@ simulate: ## Play the simulator for SIM_TIME (30s) and print seeds per second
 	BACKOUT_SIM_TIME=$(SIM_TIME) go test -count 1 -v -run '^TestSim$$' ./orchestrator/sim
 
 soak: deps ## Run the long tests: many kills, many seeds (about an hour)
-	BACKOUT_SOAK=1 go test $(RACE) -count 1 -timeout 8h -v -run Soak ./...
+	go test $(RACE) -tags soak -count 1 -timeout 8h -v -run Soak ./cmd/... ./orchestrator/...
 
 golden: ## Write the golden files anew; read the diff before you commit it
 	@grep -rlE 'flag\.Bool\("update"' --include='*_test.go' . | xargs -rn1 dirname | sort -u | xargs -rI{} go test {} -update

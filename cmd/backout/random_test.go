@@ -29,14 +29,6 @@ func TestKill_random(t *testing.T) {
 	killAtRandom(t, 40, 6)
 }
 
-// TestSoak_kills is the same for half an hour; set BACKOUT_SOAK.
-func TestSoak_kills(t *testing.T) {
-	if os.Getenv("BACKOUT_SOAK") == "" {
-		t.Skip("skipped: 2,000 kills take half an hour; set BACKOUT_SOAK=1")
-	}
-	killAtRandom(t, 2000, 30)
-}
-
 // maxUptime bounds how long Backout lives between two kills; maxBoot is when it is
 // killed while it starts, which every fourth time it is.
 const (

@@ -14,14 +14,6 @@ func TestSim(t *testing.T) {
 	play(t, 1, budget(t, 5*time.Second))
 }
 
-// TestSoakSim plays other seeds for an hour, or for BACKOUT_SIM_TIME.
-func TestSoakSim(t *testing.T) {
-	if os.Getenv("BACKOUT_SOAK") == "" {
-		t.Skip("skipped: plays seeds for an hour; run it with `make soak`")
-	}
-	play(t, 1<<32, budget(t, time.Hour))
-}
-
 func budget(t *testing.T, otherwise time.Duration) time.Duration {
 	t.Helper()
 	v := os.Getenv("BACKOUT_SIM_TIME")

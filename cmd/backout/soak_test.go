@@ -1,0 +1,8 @@
+//go:build soak
+
+package main
+
+import "testing"
+
+// TestSoak_kills kills 2,000 times; it takes about half an hour.
+func TestSoak_kills(t *testing.T) { killAtRandom(t, 2000, 30) }
