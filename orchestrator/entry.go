@@ -17,6 +17,9 @@ type Entry struct {
 	Seq     uint64
 	Subject string
 	Data    []byte
+	// Sum is the SHA-256 of the body in hex as it was appended; empty unless the
+	// body was redacted afterwards. The chain goes over it, so that it still holds.
+	Sum string
 }
 
 // The log's subjects. Claims, records of an owner and results carry their
