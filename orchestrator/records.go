@@ -287,6 +287,7 @@ type Verified struct {
 	Text       string          `json:"text,omitempty"`
 	Data       json.RawMessage `json:"data,omitempty"`
 	CheckAfter int64           `json:"check_after,omitempty"`
+	Never      bool            `json:"never,omitempty"`
 }
 
 // Observed is what serves an environment, as its provider said at At.
