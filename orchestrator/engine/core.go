@@ -155,6 +155,14 @@ func (c *Core) checkpoint(seq uint64) (orchestrator.Checkpoint, bool) {
 // trusted; what a person asked for goes on.
 func (c *Core) Halt(on bool) { c.halted = on }
 
+// Reclaim forgets what this start owns, so that it claims anew: after a suspend
+// somebody else may long have taken over.
+func (c *Core) Reclaim() {
+	for _, s := range c.shards {
+		s.epoch = 0
+	}
+}
+
 // growShards makes the shards once the genesis entry told how many there are.
 func (c *Core) growShards() {
 	for p := len(c.shards); p < c.state.Meta().Partitions; p++ {

@@ -22,6 +22,7 @@ const (
 	readWait    = 5 * time.Second
 	appendWait  = 5 * time.Second
 	stopWait    = 10 * time.Second
+	handOver    = time.Second
 )
 
 // Options are what an Engine works with.
@@ -35,8 +36,14 @@ type Options struct {
 	Sources []orchestrator.Source
 	// SourceEvery is the pause between two polls of a source; 0 means 30 s.
 	SourceEvery time.Duration
-	Logger      *slog.Logger
-	Metrics     Metrics
+	// Heart carries heartbeats between instances; nil when there can be no other.
+	Heart Heart
+	// Bell rings when another instance may have appended something.
+	Bell <-chan struct{}
+	// Clock is the machine's when nil.
+	Clock   Clock
+	Logger  *slog.Logger
+	Metrics Metrics
 }
 
 // Metrics counts what the engine does. Implementations are safe for concurrent
@@ -67,6 +74,13 @@ type Engine struct {
 	pumping  bool
 	failed   error
 	polled   time.Time
+	// rung is when the bell rang last; peers are the other instances that were heard.
+	rung   time.Time
+	beatAt time.Time
+	peers  map[string]peer
+	clock  *clockGuard
+	// jumpSeen is set while the log says that our clock jumped.
+	jumpSeen bool
 	purged   time.Time
 	// replies has those who wait for the outcome of a command.
 	replies replies
@@ -94,6 +108,9 @@ func New(o Options) (*Engine, error) {
 	if o.SourceEvery == 0 {
 		o.SourceEvery = 30 * time.Second
 	}
+	if o.Clock == nil {
+		o.Clock = newSystemClock()
+	}
 	fold, err := orchestrator.NewFold(o.Rules)
 	if err != nil {
 		return nil, err
@@ -109,7 +126,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		opt: o, core: NewCore(fold, state, o.Core), view: view, inputs: make(chan func(), 1024),
 		pending: map[uint64]orchestrator.Entry{}, watchers: map[chan []uint64]bool{}, done: make(chan struct{}),
-		replies: replies{waiting: map[string]chan orchestrator.Reply{}},
+		replies: replies{waiting: map[string]chan orchestrator.Reply{}}, peers: map[string]peer{}, clock: newClockGuard(o.Clock),
 	}
 	e.events = newIngress(e, orchestrator.SubjectEvents)
 	e.words = newIngress(e, orchestrator.SubjectCommands)
@@ -136,6 +153,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	for _, s := range e.opt.Sources {
 		e.tasks.Go(func() { e.pollSource(ctx, s) })
+	}
+	if e.opt.Heart != nil {
+		e.tasks.Go(e.listen)
+	}
+	if e.opt.Bell != nil {
+		e.tasks.Go(e.answerBell)
 	}
 	for e.failed == nil {
 		select {
@@ -172,7 +195,9 @@ func (e *Engine) turn() {
 	if e.failed != nil {
 		return
 	}
-	w := e.core.Next(time.Now())
+	e.watchClock(time.Now())
+	e.beat(time.Now())
+	w := e.core.Next(e.clock.now())
 	for _, a := range w.Appends {
 		e.append(a)
 	}
@@ -182,8 +207,11 @@ func (e *Engine) turn() {
 	e.pump()
 	e.commitIfDue(time.Now())
 	next := e.nextLook(time.Now())
-	if !w.Wake.IsZero() && w.Wake.Before(next) {
-		next = w.Wake
+	if !w.Wake.IsZero() && e.clock.real(w.Wake).Before(next) {
+		next = e.clock.real(w.Wake)
+	}
+	if e.opt.Heart != nil && e.beatAt.Before(next) {
+		next = e.beatAt
 	}
 	if at := e.commitAt(); !at.IsZero() && at.Before(next) {
 		next = at
@@ -229,7 +257,7 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 	if e.failed != nil {
 		return false
 	}
-	out, err := e.core.Fold(time.Now(), entry)
+	out, err := e.core.Fold(e.clock.now(), entry)
 	if err != nil {
 		e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then ask for help with its output", entry.Seq, err)
 		return false
@@ -320,17 +348,20 @@ func (e *Engine) commit() bool {
 }
 
 // stop ends cleanly: running calls get a moment to report, claims are given
-// back, and the state is committed.
+// back, and the state is committed. Where another instance can take over, claims
+// are given back after handOver at the latest: results count without them.
 func (e *Engine) stop(cancel context.CancelFunc) error {
 	e.core.Stop()
-	deadline := time.NewTimer(stopWait)
+	deadline, hand := time.NewTimer(stopWait), time.NewTimer(handOver)
 	defer deadline.Stop()
+	defer hand.Stop()
+	release := false
 	for e.failed == nil {
-		if e.core.Idle() {
+		if release || e.core.Idle() {
 			e.core.Release()
 		}
 		e.turn()
-		if e.core.Released() {
+		if e.core.Released() && e.core.Idle() {
 			break
 		}
 		select {
@@ -338,6 +369,8 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 			fn()
 			e.drain()
 		case <-e.wake.C:
+		case <-hand.C:
+			release = e.opt.Heart != nil
 		case <-deadline.C:
 			e.opt.Logger.Warn("stopped while calls were under way; they will be looked at after the next start")
 			return errors.Join(e.failed, e.closing(cancel))
@@ -347,6 +380,7 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 }
 
 func (e *Engine) closing(cancel context.CancelFunc) error {
+	e.sendBeat(true)
 	cancel()
 	if e.failed == nil && !e.dirtyFrom.IsZero() {
 		e.commit()
