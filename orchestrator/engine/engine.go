@@ -40,6 +40,11 @@ type Options struct {
 	Heart Heart
 	// Bell rings when another instance may have appended something.
 	Bell <-chan struct{}
+	// Keeper tells of the log and trims it; nil when nobody does.
+	Keeper Keeper
+	// Snapshots keeps copies of the state, made every SnapshotEvery; 0 means 1 h.
+	Snapshots     Snapshots
+	SnapshotEvery time.Duration
 	// Clock is the machine's when nil.
 	Clock   Clock
 	Logger  *slog.Logger
@@ -79,6 +84,15 @@ type Engine struct {
 	beatAt time.Time
 	peers  map[string]peer
 	clock  *clockGuard
+	// ends is how the log was last, folded how far we were then; keeping and copying
+	// are set while the log is asked and a snapshot made.
+	ends     orchestrator.LogEnds
+	folded   uint64
+	keepAt   time.Time
+	keeping  bool
+	copying  bool
+	copied   uint64
+	copiedAt time.Time
 	// jumpSeen is set while the log says that our clock jumped.
 	jumpSeen bool
 	purged   time.Time
@@ -107,6 +121,9 @@ var ErrStopped = errors.New("backout is stopping")
 func New(o Options) (*Engine, error) {
 	if o.SourceEvery == 0 {
 		o.SourceEvery = 30 * time.Second
+	}
+	if o.SnapshotEvery == 0 {
+		o.SnapshotEvery = time.Hour
 	}
 	if o.Clock == nil {
 		o.Clock = newSystemClock()
@@ -144,7 +161,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer cancel()
 	e.ctx = tasks
 	e.wake = time.NewTimer(0)
+	e.copiedAt = time.Now()
 	defer e.wake.Stop()
+	if err := e.checkStart(ctx); err != nil {
+		return err
+	}
 	if err := e.catchUp(ctx); err != nil {
 		return err
 	}
@@ -196,6 +217,7 @@ func (e *Engine) turn() {
 		return
 	}
 	e.watchClock(time.Now())
+	e.keep(time.Now())
 	e.beat(time.Now())
 	w := e.core.Next(e.clock.now())
 	for _, a := range w.Appends {
@@ -259,7 +281,10 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 	}
 	out, err := e.core.Fold(e.clock.now(), entry)
 	if err != nil {
-		e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then ask for help with its output", entry.Seq, err)
+		e.failed = e.trimmedPast(err)
+		if !errors.Is(e.failed, ErrBehind) {
+			e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then see README, \"When the log is damaged\"", entry.Seq, err)
+		}
 		return false
 	}
 	if e.dirtyFrom.IsZero() {
