@@ -127,6 +127,7 @@ func (o *offline) compareAt(seq uint64, chain string) error {
 func logVerifyCommand() *cobra.Command {
 	var f offlineFlags
 	var output string
+	var catchUp bool
 	c := &cobra.Command{
 		Use: "verify", Short: "Check that no entry is missing or changed, and that the state's file is whole", Args: exactly(0),
 		Long: `Read the whole log of a stopped Backout: no entry is missing, and the chain of
@@ -134,6 +135,11 @@ hashes is the one the state was folded from. Also checks the state's own file.`,
 		Example: "  backout log verify --data backout-data",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.with(c.Context(), func(o *offline) error {
+				if catchUp {
+					if _, err := o.readAll(c.Context()); err != nil {
+						return err
+					}
+				}
 				v, err := o.verify(c.Context())
 				if err != nil {
 					return fmt.Errorf("%w. See README, \"When the log is damaged\"", err)
@@ -147,6 +153,7 @@ hashes is the one the state was folded from. Also checks the state's own file.`,
 	}
 	f.add(c)
 	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	c.Flags().BoolVar(&catchUp, "catch-up", false, "fold what the log has beyond the state first")
 	return c
 }
 
