@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,9 +35,9 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 		return 0, 0, err
 	}
 	from = reader.Seq + 1
-	for {
-		batch, err := o.bus.Read(ctx, reader.Seq+1, readBatch)
-		if err != nil || len(batch) == 0 {
+	for reader.Seq < ends.Last {
+		batch, err := o.readSome(ctx, reader.Seq+1)
+		if err != nil {
 			return from, reader.Seq, err
 		}
 		for _, e := range batch {
@@ -47,6 +48,27 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 			if err := fn(e, chain); err != nil {
 				return from, reader.Seq, err
 			}
+		}
+	}
+	return from, reader.Seq, nil
+}
+
+// readSome reads the next entries, which are there; a server of a cluster that
+// lags is waited for.
+func (o *offline) readSome(ctx context.Context, from uint64) (batch []orchestrator.Entry, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		batch, err = o.bus.Read(ctx, from, readBatch)
+		if err != nil || len(batch) > 0 {
+			return batch, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("entry %d cannot be read although the log has it: %w", from, ctx.Err())
 		}
 	}
 }
