@@ -257,6 +257,51 @@ func loseInstances(t *testing.T, rounds int) {
 	c.wantSameState()
 }
 
+// TestMigrate moves a single Backout with an open incident onto a cluster: the
+// incident goes on under its number, on whichever instance acts for it, the folder
+// it came from cannot be run alone any more, and an empty instance starts from the
+// snapshot that the move left.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, shopOptions{Kind: true})
+	s.breakShop()
+	s.waitsForYesToGoBack()
+	nodes := startNATSCluster(t, s.dir)
+	nodes.waitReady()
+	for name, value := range natsPasswords() {
+		s.env = append(s.env, name+"="+value)
+	}
+	move := []string{"migrate", "--config", s.path("backout.yaml"), "--data", s.path("data")}
+	s.backout.stop(t)
+	if err := os.Rename(s.path("backout.yaml"), s.path("alone.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	s.o.NATSURL = nodes.url()
+	s.writeConfig()
+	c := &trio{shop: s, nats: nodes, procs: make([]*process, 3), ready: make([]map[string]string, 3)}
+	if _, _, said := once(t, "", s.env, c.serveArgs()...); !strings.Contains(said, "backout migrate") {
+		t.Errorf("a clustered server was started on a folder of a single one: %s", said)
+	}
+	t.Log(s.cli(move...))
+	t.Log(s.cli(move...)) // as after a crash that came too late to matter
+	if said := s.cliFails("serve", "--config", s.path("alone.yaml")); !strings.Contains(said, "was moved") {
+		t.Errorf("both may run: %s", said)
+	}
+	for i := range 3 {
+		c.start(i)
+	}
+	c.speakTo(1) // which had nothing
+	c.waitWhole()
+	cl := must(c.view())(t)
+	if len(cl.Owners) != 16 {
+		t.Errorf("%d partitions, want 16", len(cl.Owners))
+	}
+	c.approveAgain()
+	c.waitBack()
+	c.wantOneRollback()
+	c.wantSameState()
+}
+
 // wantSameState stops all three and compares every byte of what they know.
 func (c *trio) wantSameState() {
 	c.t.Helper()
