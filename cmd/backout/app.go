@@ -114,6 +114,9 @@ func (a *app) start(ctx context.Context) error {
 	if err := a.listenAdmin(registry); err != nil {
 		return err
 	}
+	if err := a.startHeartbeat(ctx); err != nil {
+		return err
+	}
 	return a.serveCommands(ctx)
 }
 

@@ -60,6 +60,8 @@ type shopOptions struct {
 	// NATSURL names an external server; Env is added to Backout's environment.
 	NATSURL string
 	Env     []string
+	// Heartbeat is told that Backout works.
+	Heartbeat bool
 }
 
 // shop is a world: a sandbox, a Backout that watches it, and Ann on call.
@@ -128,7 +130,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops()}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Heartbeat": s.o.Heartbeat, "Shops": s.shops()}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"
