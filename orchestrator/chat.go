@@ -73,7 +73,8 @@ func (p *pass) showInChat(n uint64) {
 	if p.card(l, st).shows(st.Inputs) || !p.to(l, st, "repeat", "the incident changed") {
 		return
 	}
-	st.Failures, st.FirstTry = 0, 0
+	st.anew()
+	st.Idle = 0
 	p.timer(l, st, p.now+chatEvery)
 }
 
