@@ -3,6 +3,7 @@ package orchestrator_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -70,10 +71,7 @@ func TestPoison_goesToQuarantineWithItsReason(t *testing.T) {
 
 // TestPoison_unknownKindOfAnOldLogIsPassedOver: version 1 passed over them.
 func TestPoison_unknownKindOfAnOldLogIsPassedOver(t *testing.T) {
-	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
-	old := &book{t: t, fold: b.fold, view: &orchestrator.MemoryView{}, now: b.now}
-	old.state = must(orchestrator.NewState(old.view))(t)
-	old.add(orchestrator.SubjectAdmin, 0, orchestrator.Record{Genesis: &orchestrator.Genesis{LogID: "log", Partitions: 1, FoldVersion: 1}})
+	old := oldBook(t, onePlan(rollbackNode()), orchestrator.Advise)
 	old.raw(orchestrator.SubjectAct(0), `{"id":"x","r":[{"merge":{"from":1}},{"result":{"n":9,"attempt":"a","kind":"done"}}]}`)
 	if n := len(old.quarantine()); n != 0 {
 		t.Fatalf("%d lines in the quarantine of a log of version 1", n)
@@ -252,8 +250,9 @@ func mutate(rng *rand.Rand, data []byte, others []orchestrator.Entry) []byte {
 		data = append(data[:at:at], data[min(len(data), at+1+rng.IntN(30)):]...)
 	case 3: // a number is another one
 		nums := []string{"0", "1", "-1", "2", "7", "65535", "65536", "2147483648", "9223372036854775807", "18446744073709551615", "1e9", "null"}
-		at := bytes.IndexAny(data[rng.IntN(len(data)):], "0123456789")
-		if at >= 0 {
+		from := rng.IntN(len(data))
+		if at := bytes.IndexAny(data[from:], "0123456789"); at >= 0 {
+			at += from
 			data = append(append(data[:at:at], nums[rng.IntN(len(nums))]...), data[at+1:]...)
 		}
 	case 4: // a name is another one
@@ -270,6 +269,57 @@ func mutate(rng *rand.Rand, data []byte, others []orchestrator.Entry) []byte {
 	return data
 }
 
+// longStory plays what story does not: chunks, measurements, questions, doubts,
+// results that nobody waits for.
+func longStory(t *testing.T) *book {
+	t.Helper()
+	mail := orchestrator.Node{
+		ID: "mail", Kind: orchestrator.NodeAction, Action: "mail.send", Approve: &orchestrator.Approve{Roles: []string{"on-call"}},
+		Spec:      orchestrator.Spec{Effect: true, Chunked: true, Safety: orchestrator.Verifiable, CallTimeout: 1000},
+		OnFailure: orchestrator.OnFailure{Do: orchestrator.FailAsk, Ask: &orchestrator.Ask{Within: "5m", Choice: []orchestrator.Choice{{Key: "retry"}, {Key: "stop"}}, Else: orchestrator.ElseStop}},
+	}
+	gate := orchestrator.Node{ID: "healthy", Kind: orchestrator.NodeGate, Gate: &orchestrator.Gate{Uses: "probe", Pass: "true", Every: "10s", Consecutive: "2", Within: "5m"}}
+	ask := orchestrator.Node{ID: "why", Kind: orchestrator.NodeAsk, Ask: &orchestrator.Ask{Typed: []string{"cause"}, Within: "1h", Else: orchestrator.ElseEscalate}}
+	b := newBook(t, onePlan(rollbackNode(), mail, gate, ask), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.preview("rollback")
+	b.say("ann", "approve", "INC-1")
+	d := b.intend("rollback", "dpl_bad")
+	b.claim("boot2")
+	b.wait(31_000)
+	b.look(d, orchestrator.OutcomeDone)
+	b.act(orchestrator.Record{Preview: &orchestrator.Previewed{StepRef: b.step("mail").StepRef, Hash: "h2", Text: "mail all", Chunks: 3}})
+	b.say("bob", "approve", "INC-1", "mail")
+	for c := range 3 {
+		ref := b.step("mail").StepRef
+		ref.Chunk = c + 1
+		out := b.act(orchestrator.Record{Intent: &orchestrator.Intent{StepRef: ref, Attempt: fmt.Sprint("c", c), Try: 1}})
+		b.result(out.Decisions[0], []orchestrator.ResultKind{orchestrator.ResultDone, orchestrator.ResultInDoubt, orchestrator.ResultAccepted}[c])
+	}
+	b.wait(minute)
+	b.say("ann", "skip", "INC-1", "mail")
+	b.say("ann", "snooze", "INC-1", "for=1h")
+	for range 4 {
+		if st := b.step("mail"); st.State.Ended() {
+			break
+		}
+		b.wait(minute)
+	}
+	b.stray("nobody's")
+	b.say("ann", "note", "INC-1", ":look at \"this\"")
+	b.say("ann", "pause", ":night")
+	b.say("ann", "close", "INC-1")
+	b.wait(3 * 60 * minute)
+	return b
+}
+
+// look reports what a verification of an attempt found.
+func (b *book) look(d orchestrator.Decision, kind orchestrator.OutcomeKind) {
+	b.t.Helper()
+	b.act(orchestrator.Record{Verified: &orchestrator.Verified{StepRef: d.Intent.StepRef, Attempt: d.Intent.Attempt, Kind: kind, Text: "as seen", CheckAfter: 1000}})
+}
+
 // TestPoison_mutatedLogs spoils entries of real logs. The fold may stop for a
 // guard only; it must come to the same state with and without restarts; and it
 // must still be able to fold a new incident at the end.
@@ -278,14 +328,22 @@ func TestPoison_mutatedLogs(t *testing.T) {
 	if testing.Short() {
 		rounds = 60
 	}
-	base := story(t)
+	stories := []*book{story(t), longStory(t)}
 	quarantined, stopped := uint64(0), 0
 	for seed := range rounds {
 		rng := rand.New(rand.NewPCG(uint64(seed), 7))
+		base := stories[seed%len(stories)]
 		log := append([]orchestrator.Entry(nil), base.log...)
 		for range 1 + rng.IntN(4) {
-			i := rng.IntN(len(log))
-			log[i].Data = mutate(rng, log[i].Data, base.log)
+			i, j := rng.IntN(len(log)), rng.IntN(len(log))
+			switch rng.IntN(6) {
+			case 0: // two change places
+				log[i].Data, log[j].Data, log[i].Subject, log[j].Subject = log[j].Data, log[i].Data, log[j].Subject, log[i].Subject
+			case 1: // one comes twice
+				log[i].Data, log[i].Subject = log[j].Data, log[j].Subject
+			default:
+				log[i].Data = mutate(rng, log[i].Data, base.log)
+			}
 		}
 		meta, ok := playMutated(t, base.fold, log, seed)
 		quarantined += meta.Quarantined

@@ -80,6 +80,9 @@ func (p *pass) ready(l *loaded, st *Step, node *Node, why string) {
 	if p.budgets() && st.Offered == 0 {
 		st.Offered = p.now
 	}
+	if st.Held > 0 {
+		st.Waiting = why + ", since " + p.moment(st.Held) + "; looks again now"
+	}
 	p.work(l, st, WorkDo, prio)
 }
 
