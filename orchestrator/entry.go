@@ -82,6 +82,19 @@ type Log interface {
 	Read(ctx context.Context, from uint64, limit int) ([]Entry, error)
 }
 
+// LogEnds is where a log begins and ends and how full it is.
+type LogEnds struct {
+	LogID string `json:"log_id"`
+	// First and Last are sequences; claims before the trim mark may stay, so First
+	// can be below it. Trimmed is up to where entries may be gone.
+	First   uint64 `json:"first"`
+	Last    uint64 `json:"last"`
+	Trimmed uint64 `json:"trimmed,omitempty"`
+	// Bytes is what it takes, Limit what it may take.
+	Bytes int64 `json:"bytes"`
+	Limit int64 `json:"limit"`
+}
+
 // ErrFenced is returned by Append when the fence no longer holds.
 var ErrFenced = errors.New("the fence is lost: another instance or a later start owns this partition")
 

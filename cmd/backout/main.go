@@ -83,7 +83,7 @@ door until the fix is live. One binary, no database.`,
 		demoCommand(), serveCommand(), sandboxCommand(), emitCommand(),
 		incidentCommand(), verdictCommand(), deploymentsCommand(), quarantineCommand(), whyCommand(),
 		planCommand(), ruleCommand(), configCommand(), tokenCommand(), doctorCommand(), benchCommand(),
-		healthzCommand(), versionCommand(),
+		clusterCommand(), healthzCommand(), versionCommand(),
 	)
 	root.AddCommand(wordCommands()...)
 	for _, c := range root.Commands() {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -108,6 +109,17 @@ func (a *API) plans(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) state(w http.ResponseWriter, r *http.Request) {
 	a.read(w, r, func(s *orchestrator.State) (any, error) { return s.Meta(), nil })
+}
+
+func (a *API) cluster(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), commandWait)
+	defer cancel()
+	c, err := a.o.Cluster(ctx)
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	write(w, http.StatusOK, c)
 }
 
 func (a *API) tokens(w http.ResponseWriter, r *http.Request) {

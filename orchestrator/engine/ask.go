@@ -19,4 +19,3 @@ func ask[T any](ctx context.Context, e *Engine, fn func() T) (T, error) {
 		return none, ErrStopped
 	}
 }
-

@@ -40,6 +40,11 @@ type Options struct {
 	Heart Heart
 	// Bell rings when another instance may have appended something.
 	Bell <-chan struct{}
+	// Keeper tells of the log and trims it; nil when nobody does.
+	Keeper Keeper
+	// Snapshots keeps copies of the state, made every SnapshotEvery; 0 means 1 h.
+	Snapshots     Snapshots
+	SnapshotEvery time.Duration
 	// Clock is the machine's when nil.
 	Clock   Clock
 	Logger  *slog.Logger
@@ -79,6 +84,15 @@ type Engine struct {
 	beatAt time.Time
 	peers  map[string]peer
 	clock  *clockGuard
+	// ends is how the log was last, folded how far we were then; keeping and copying
+	// are set while the log is asked and a snapshot made.
+	ends     orchestrator.LogEnds
+	folded   uint64
+	keepAt   time.Time
+	keeping  bool
+	copying  bool
+	copied   uint64
+	copiedAt time.Time
 	// jumpSeen is set while the log says that our clock jumped.
 	jumpSeen bool
 	purged   time.Time
@@ -107,6 +121,9 @@ var ErrStopped = errors.New("backout is stopping")
 func New(o Options) (*Engine, error) {
 	if o.SourceEvery == 0 {
 		o.SourceEvery = 30 * time.Second
+	}
+	if o.SnapshotEvery == 0 {
+		o.SnapshotEvery = time.Hour
 	}
 	if o.Clock == nil {
 		o.Clock = newSystemClock()
@@ -144,7 +161,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer cancel()
 	e.ctx = tasks
 	e.wake = time.NewTimer(0)
+	e.copiedAt = time.Now()
 	defer e.wake.Stop()
+	if err := e.checkStart(ctx); err != nil {
+		return err
+	}
 	if err := e.catchUp(ctx); err != nil {
 		return err
 	}
@@ -196,6 +217,7 @@ func (e *Engine) turn() {
 		return
 	}
 	e.watchClock(time.Now())
+	e.keep(time.Now())
 	e.beat(time.Now())
 	w := e.core.Next(e.clock.now())
 	for _, a := range w.Appends {
@@ -259,7 +281,10 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 	}
 	out, err := e.core.Fold(e.clock.now(), entry)
 	if err != nil {
-		e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then ask for help with its output", entry.Seq, err)
+		e.failed = e.trimmedPast(err)
+		if !errors.Is(e.failed, ErrBehind) {
+			e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then see README, \"When the log is damaged\"", entry.Seq, err)
+		}
 		return false
 	}
 	if e.dirtyFrom.IsZero() {
@@ -281,112 +306,4 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 		e.opt.Metrics.Folded(1, lag)
 	}
 	return true
-}
-
-// commitAt is when the next commit is due; zero when nothing is to be kept. A
-// commit holds the loop up for some milliseconds, so it takes the first quiet
-// moment, and waits for one no longer than commitEvery.
-func (e *Engine) commitAt() time.Time {
-	if e.dirtyFrom.IsZero() {
-		return time.Time{}
-	}
-	at := e.dirtyFrom.Add(commitEvery)
-	if quiet := e.heard.Add(quietFor); quiet.Before(at) && len(e.inputs) == 0 && e.core.Idle() && e.core.PumpIdle() {
-		return quiet
-	}
-	return at
-}
-
-// commitIfDue commits when the oldest uncommitted entry is old enough, or at
-// once when somebody waits. Effects never wait for it: the intent is in the log.
-func (e *Engine) commitIfDue(now time.Time) {
-	cursor := e.core.State().Meta().Cursor
-	urgent := false
-	for _, w := range e.waiting {
-		urgent = urgent || w.seq <= cursor
-	}
-	at := e.commitAt()
-	due := !at.IsZero() && !now.Before(at)
-	if (due || (urgent && !e.dirtyFrom.IsZero())) && !e.commit() {
-		return
-	}
-	kept := e.waiting[:0]
-	for _, w := range e.waiting {
-		if w.seq <= cursor && e.dirtyFrom.IsZero() {
-			w.ch <- nil
-			continue
-		}
-		kept = append(kept, w)
-	}
-	e.waiting = kept
-}
-
-// commit makes the state durable and opens the next transaction. A failure ends
-// the process: the log is the truth and a restart is the recovery.
-func (e *Engine) commit() bool {
-	start := time.Now()
-	state := e.core.State()
-	err := state.Flush()
-	if err == nil {
-		err = e.opt.Store.Commit(e.view)
-	}
-	if err == nil {
-		e.view, err = e.opt.Store.Begin()
-	}
-	if err == nil {
-		err = state.Bind(e.view)
-	}
-	if err != nil {
-		e.failed = fmt.Errorf("keeping the state: %w. Check the disk; nothing is lost, a restart folds the log again", err)
-		return false
-	}
-	e.dirtyFrom = time.Time{}
-	if e.opt.Metrics != nil {
-		e.opt.Metrics.Committed(time.Since(start))
-	}
-	return true
-}
-
-// stop ends cleanly: running calls get a moment to report, claims are given
-// back, and the state is committed. Where another instance can take over, claims
-// are given back after handOver at the latest: results count without them.
-func (e *Engine) stop(cancel context.CancelFunc) error {
-	e.core.Stop()
-	deadline, hand := time.NewTimer(stopWait), time.NewTimer(handOver)
-	defer deadline.Stop()
-	defer hand.Stop()
-	release := false
-	for e.failed == nil {
-		if release || e.core.Idle() {
-			e.core.Release()
-		}
-		e.turn()
-		if e.core.Released() && e.core.Idle() {
-			break
-		}
-		select {
-		case fn := <-e.inputs:
-			fn()
-			e.drain()
-		case <-e.wake.C:
-		case <-hand.C:
-			release = e.opt.Heart != nil
-		case <-deadline.C:
-			e.opt.Logger.Warn("stopped while calls were under way; they will be looked at after the next start")
-			return errors.Join(e.failed, e.closing(cancel))
-		}
-	}
-	return errors.Join(e.failed, e.closing(cancel))
-}
-
-func (e *Engine) closing(cancel context.CancelFunc) error {
-	e.sendBeat(true)
-	cancel()
-	if e.failed == nil && !e.dirtyFrom.IsZero() {
-		e.commit()
-	}
-	for _, w := range e.waiting {
-		w.ch <- ErrStopped
-	}
-	return nil
 }
