@@ -116,6 +116,9 @@ func (p *pass) card(l *loaded, st *Step) Card {
 
 // add draws one step: a question with its answers, or a line for what went on.
 func (c *Card) add(st *Step, node *Node) {
+	if st.Parked > 0 && st.State != StepUnknown {
+		c.Incident.Summary = append(c.Incident.Summary, titled(node)+": "+string(st.State)+". Waits for "+st.Waiting)
+	}
 	switch st.State {
 	case StepAwaiting:
 		if ask := askOf(st, node); ask != nil && st.Approval != nil {

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/orchestrator/engine"
+)
+
+// stillFine is how long appends may fail before /readyz says so: a server that
+// restarts is back by then.
+const stillFine = 3 * time.Second
+
+// logRoom says how full the log is, or why it takes nothing or not all.
+func (a *app) logRoom() (note string, err error) {
+	s := a.engine.LogState()
+	note = fmt.Sprintf("%s of %s (%d %%)", configs.Size(s.Bytes), configs.Size(s.Limit), s.Percent())
+	const still = "commands, results and claims still go in, what is published over NATS waits in the inbox"
+	switch {
+	case s.Full:
+		return "", fmt.Errorf("the log is full, %s: nothing new is taken, what was done is kept and written when there is room. %s", note, a.makeRoom(s))
+	case !s.Failing.IsZero() && time.Since(s.Failing) > stillFine:
+		return "", fmt.Errorf("the log has taken nothing since %s: %w", s.Failing.UTC().Format("15:04:05 UTC"), s.Cause)
+	case s.Refusing:
+		return "", fmt.Errorf("the log is nearly full, %s: new signals are refused; %s. %s", note, still, a.makeRoom(s))
+	}
+	return note, nil
+}
+
+// makeRoom says what helps: the disk has less than the limit, or the limit is
+// reached.
+func (a *app) makeRoom(s engine.LogState) string {
+	if free, known := a.bus.DiskFree(); known && s.Limit < int64(a.cfg.NATS.MaxLog) {
+		return fmt.Sprintf("The disk of %s has %s left: make room there and it goes on by itself", a.cfg.Instance.Data, configs.Size(free))
+	}
+	return fmt.Sprintf("Raise nats.max_log (%s now) and restart, or let it be trimmed", a.cfg.NATS.MaxLog)
+}
+
+// roomMetrics tells /metrics how full the log is.
+func (a *app) roomMetrics(r prometheus.Registerer) {
+	gauge := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "backout_" + name, Help: help}, value))
+	}
+	gauge("log_bytes", "What the log takes, in bytes.", func() float64 { return float64(a.engine.LogState().Bytes) })
+	gauge("log_limit_bytes", "What the log may take: nats.max_log, or less when the disk has less.", func() float64 { return float64(a.engine.LogState().Limit) })
+	gauge("signals_refused", "1 while new signals are refused because the log is nearly full.", func() float64 {
+		if a.engine.LogState().Refusing {
+			return 1
+		}
+		return 0
+	})
+}
