@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +62,12 @@ type shopOptions struct {
 	// NATSURL names an external server; Env is added to Backout's environment.
 	NATSURL string
 	Env     []string
+	// MaxLog is nats.max_log, its default when empty.
+	MaxLog string
+	// Inside are words that start Backout somewhere else, such as in a mount
+	// namespace, and Data is how its data folder is seen from here then.
+	Inside []string
+	Data   string
 }
 
 // shop is a world: a sandbox, a Backout that watches it, and Ann on call.
@@ -128,7 +136,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops()}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "MaxLog": s.o.MaxLog}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"
@@ -151,7 +159,7 @@ func (s *shop) shops() []int {
 func (s *shop) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *shop) serveArgs() []string {
-	args := []string{s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json"}
+	args := append(slices.Clone(s.o.Inside), s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json")
 	if s.o.Workflows != "" {
 		args = append(args, "--workflows", s.o.Workflows)
 	}
@@ -194,7 +202,7 @@ func (s *shop) at(name string) string {
 // newToken makes a token with the first admin token.
 func (s *shop) newToken(person, scope string) string {
 	s.t.Helper()
-	admin := (&clientFlags{server: s.at("admin"), data: s.path("data")}).client()
+	admin := (&clientFlags{server: s.at("admin"), data: cmp.Or(s.o.Data, s.path("data"))}).client()
 	secret := must(newToken())(s.t)
 	t := orchestrator.Token{Hash: console.HashToken(secret), Person: person, Scope: scope, Label: "test"}
 	if err := admin.post(s.t.Context(), "/api/v1/tokens", t, &t); err != nil {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/orchestrator"
 	"github.com/aimarketplace/backout/orchestrator/engine"
 )
 
@@ -28,6 +30,14 @@ func (a *app) logRoom() (note string, err error) {
 		return "", fmt.Errorf("the log is nearly full, %s: new signals are refused; %s. %s", note, still, a.makeRoom(s))
 	}
 	return note, nil
+}
+
+// putBlob keeps a body that came with a signal, unless signals are refused.
+func (a *app) putBlob(ctx context.Context, data []byte) (string, error) {
+	if a.engine.LogState().Refusing {
+		return "", orchestrator.ErrLogNearlyFull
+	}
+	return a.bus.PutBlob(ctx, data)
 }
 
 // makeRoom says what helps: the disk has less than the limit, or the limit is

@@ -179,6 +179,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.tasks.Go(in.run)
 	}
 	if e.opt.Room != nil {
+		e.weigh() // before anything is taken
 		e.tasks.Go(e.watchRoom)
 	}
 	for _, s := range e.opt.Sources {

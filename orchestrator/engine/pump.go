@@ -62,7 +62,7 @@ func (e *Engine) pump() {
 				e.pumpMost = len(items) // a text may grow sixfold in the log: take fewer
 				return
 			}
-			if len(items) > 0 {
+			if len(items) > 0 && !e.room.now().Refusing {
 				e.core.pump(orchestrator.InboxRange{ID: e.opt.Inbox.ID(), From: from, To: to}, items)
 			}
 		})

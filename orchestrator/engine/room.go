@@ -133,10 +133,12 @@ func (e *Engine) weigh() {
 	bytes, limit, err := e.opt.Room.Size(ctx)
 	switch {
 	case errors.Is(err, orchestrator.ErrLogBroken):
-		e.input(func() {
-			if e.failed == nil {
-				e.failed = err
-			}
+		e.tasks.Go(func() {
+			e.input(func() {
+				if e.failed == nil {
+					e.failed = err
+				}
+			})
 		})
 		return
 	case err != nil:
@@ -144,8 +146,7 @@ func (e *Engine) weigh() {
 	}
 	e.room.weighed(bytes, limit)
 	if s := e.room.now(); s.Refusing != before {
-		e.tellRoom(s)
-		e.input(func() {}) // so that the inbox is looked at again
+		e.tellRoom(s) // the loop looks at the inbox again at its next turn
 	}
 }
 
