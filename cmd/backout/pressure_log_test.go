@@ -9,6 +9,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // Stories about pressure: the log at its limit, the disk full, NATS gone, the
@@ -199,4 +204,28 @@ func (s *shop) fillWithWords() {
 			size /= 4
 		}
 	}
+}
+
+// TestPressure_logIsTrimmed: when entries leave the log, as they do when it is
+// trimmed, a running Backout takes signals again by itself.
+func TestPressure_logIsTrimmed(t *testing.T) {
+	t.Parallel()
+	address, env := externalNATS(t)
+	s := newShop(t, shopOptions{NATSURL: address, Env: env, MaxLog: "512KiB"})
+	s.waitServing("dpl_good2")
+	acked, _ := s.fill("http")
+	s.waitReadyz(http.StatusServiceUnavailable, "new signals are refused")
+	s.wantKnown("http/events", acked)
+	nc := must(nats.Connect(address, nats.UserInfo("engine", natsPasswords()["BACKOUT_NATS_ENGINE_PASSWORD"])))(t)
+	t.Cleanup(nc.Close)
+	log := must(must(jetstream.New(nc))(t).Stream(t.Context(), "BACKOUT_LOG"))(t)
+	if err := log.Purge(t.Context(), jetstream.WithPurgeSubject(orchestrator.SubjectEvents)); err != nil {
+		t.Fatal(err)
+	}
+	s.waitReadyz(http.StatusOK, " of 512.0 KiB (")
+	if status, said := s.hookOne("after"); status != http.StatusOK {
+		t.Errorf("after the log was trimmed a signal is answered %d %s", status, said)
+	}
+	s.wantKnown("http/events", []string{"after"})
+	s.backout.stop(t)
 }
