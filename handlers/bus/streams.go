@@ -182,6 +182,9 @@ func (b *Bus) Conn() *nats.Conn { return b.nc }
 
 // Alive reports an error when the server does not answer.
 func (b *Bus) Alive(ctx context.Context) error {
+	if !b.nc.IsConnected() {
+		return errors.New("NATS cannot be reached; Backout connects again by itself, nothing is taken meanwhile")
+	}
 	if err := b.nc.FlushWithContext(ctx); err != nil {
 		return fmt.Errorf("asking NATS for a sign of life: %w", err)
 	}
