@@ -55,6 +55,7 @@ func (c *crash) at(point string) {
 	if c.signal == syscall.SIGKILL {
 		select {} // SIGKILL arrives; nothing after this line may run
 	}
+	<-time.After(100 * time.Millisecond) // the stop reaches this thread a moment later
 }
 
 func instrumentedLog(l orchestrator.Log) orchestrator.Log { return &crashLog{Log: l, c: newCrash()} }
