@@ -79,6 +79,9 @@ func (a *app) start(ctx context.Context) error {
 	if err := refuseFolder(a.cfg); err != nil {
 		return err
 	}
+	if err := bus.EnoughDisk(a.cfg.Instance.Data); err != nil {
+		return err
+	}
 	st, err := a.openStore(ctx)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -64,10 +62,8 @@ type shopOptions struct {
 	Env     []string
 	// MaxLog is nats.max_log, its default when empty.
 	MaxLog string
-	// Inside are words that start Backout somewhere else, such as in a mount
-	// namespace, and Data is how its data folder is seen from here then.
-	Inside []string
-	Data   string
+	// Disk gives the data folder a disk of its own of this size, such as 64m.
+	Disk string
 }
 
 // shop is a world: a sandbox, a Backout that watches it, and Ann on call.
@@ -80,6 +76,7 @@ type shop struct {
 	urls    sandbox.URLs
 	sandbox *process
 	backout *process
+	disk    *disk
 	// mu guards what changes when Backout starts again.
 	mu    sync.Mutex
 	ready map[string]string
@@ -102,6 +99,9 @@ func newShop(tb testing.TB, o shopOptions) *shop {
 	}
 	s.startSandbox()
 	s.writeConfig()
+	if o.Disk != "" {
+		s.disk = mountDisk(tb, s.path("data"), o.Disk)
+	}
 	s.restart("")
 	s.token = s.newToken("ann", "person")
 	return s
@@ -159,7 +159,7 @@ func (s *shop) shops() []int {
 func (s *shop) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *shop) serveArgs() []string {
-	args := append(slices.Clone(s.o.Inside), s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json")
+	args := append(s.disk.inside(), s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json")
 	if s.o.Workflows != "" {
 		args = append(args, "--workflows", s.o.Workflows)
 	}
@@ -202,7 +202,7 @@ func (s *shop) at(name string) string {
 // newToken makes a token with the first admin token.
 func (s *shop) newToken(person, scope string) string {
 	s.t.Helper()
-	admin := (&clientFlags{server: s.at("admin"), data: cmp.Or(s.o.Data, s.path("data"))}).client()
+	admin := (&clientFlags{server: s.at("admin"), data: s.disk.seen(s.path("data"))}).client()
 	secret := must(newToken())(s.t)
 	t := orchestrator.Token{Hash: console.HashToken(secret), Person: person, Scope: scope, Label: "test"}
 	if err := admin.post(s.t.Context(), "/api/v1/tokens", t, &t); err != nil {

@@ -6,12 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // diskReserve is what the log leaves of its disk: the state needs room to follow.
-const diskReserve = 16 << 20
+// minDisk is what a start needs.
+const (
+	diskReserve = 16 << 20
+	minDisk     = 2 << 20
+)
 
 // Size implements orchestrator.Sized. With the embedded server the log may take no
 // more than its disk has, and a stream that met a write error is ErrLogBroken:
@@ -33,6 +38,20 @@ func (b *Bus) Size(ctx context.Context) (bytes, limit int64, err error) {
 		limit = min(limit, bytes+max(0, free-diskReserve))
 	}
 	return bytes, limit, nil
+}
+
+// EnoughDisk refuses to start on a disk that is full: the first write would fail
+// somewhere in the middle.
+func EnoughDisk(dir string) error {
+	free, known := diskFree(dir)
+	for at := dir; !known && filepath.Dir(at) != at; {
+		at = filepath.Dir(at) // the folder is not made yet
+		free, known = diskFree(at)
+	}
+	if known && free < minDisk {
+		return fmt.Errorf("no space left on the disk of %s: %d bytes are free, and Backout starts with %d or more. Make room there, then start it again; nothing is lost", dir, free, minDisk)
+	}
+	return nil
 }
 
 // DiskFree is what is left of the disk under the embedded server, in bytes; known

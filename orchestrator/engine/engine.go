@@ -182,8 +182,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.weigh() // before anything is taken
 		e.tasks.Go(e.watchRoom)
 	}
+	polls, endPolls := context.WithCancel(ctx)
+	defer endPolls() // also when a guard ends the engine and ctx goes on
 	for _, s := range e.opt.Sources {
-		e.tasks.Go(func() { e.pollSource(ctx, s) })
+		e.tasks.Go(func() { e.pollSource(polls, s) })
 	}
 	if e.opt.Heart != nil {
 		e.tasks.Go(e.listen)
