@@ -112,7 +112,7 @@ func TestPressure_diskNearlyFull(t *testing.T) {
 	s.breakShop()
 	s.waitsForYes()
 	s.disk.fill(8 << 20)
-	s.waitReadyz(http.StatusServiceUnavailable, "make room there and it goes on by itself")
+	s.waitReadyz(http.StatusServiceUnavailable, "Make room there and it goes on by itself")
 	_, why := s.readyz()
 	t.Logf("/readyz says: %s", why)
 	if status, said := s.hookOne("refused"); status != http.StatusServiceUnavailable || !strings.Contains(said, "new signals are refused") {

@@ -20,16 +20,29 @@ const stillFine = 3 * time.Second
 func (a *app) logRoom() (note string, err error) {
 	s := a.engine.LogState()
 	note = fmt.Sprintf("%s of %s (%d %%)", configs.Size(s.Bytes), configs.Size(s.Limit), s.Percent())
-	const still = "commands, results and claims still go in, what is published over NATS waits in the inbox"
 	switch {
 	case s.Full:
-		return "", fmt.Errorf("the log is full, %s: nothing new is taken, what was done is kept and written when there is room. %s", note, a.makeRoom(s))
+		return "", fmt.Errorf("the log is full, %s: nothing new is taken, what was done is kept and written when there is room. %s", note, a.raise())
 	case !s.Failing.IsZero() && time.Since(s.Failing) > stillFine:
 		return "", fmt.Errorf("the log has taken nothing since %s: %w", s.Failing.UTC().Format("15:04:05 UTC"), s.Cause)
 	case s.Refusing:
-		return "", fmt.Errorf("the log is nearly full, %s: new signals are refused; %s. %s", note, still, a.makeRoom(s))
+		what, help := a.shortOf(s, note)
+		return "", fmt.Errorf("%s: new signals are refused; commands, results and claims still go in, what is published over NATS waits in the inbox. %s", what, help)
 	}
 	return note, nil
+}
+
+// shortOf says what is nearly full and what helps: the disk, when it has less than
+// the limit, or the log.
+func (a *app) shortOf(s engine.LogState, note string) (what, help string) {
+	if free, known := a.bus.DiskFree(); known && s.Limit < int64(a.cfg.NATS.MaxLog) {
+		return fmt.Sprintf("the disk of %s is nearly full, %s are left", a.cfg.Instance.Data, configs.Size(free)), "Make room there and it goes on by itself"
+	}
+	return "the log is nearly full, " + note, a.raise()
+}
+
+func (a *app) raise() string {
+	return fmt.Sprintf("Raise nats.max_log (%s now) and restart, or let it be trimmed", a.cfg.NATS.MaxLog)
 }
 
 // putBlob keeps a body that came with a signal, unless signals are refused.
@@ -38,15 +51,6 @@ func (a *app) putBlob(ctx context.Context, data []byte) (string, error) {
 		return "", orchestrator.ErrLogNearlyFull
 	}
 	return a.bus.PutBlob(ctx, data)
-}
-
-// makeRoom says what helps: the disk has less than the limit, or the limit is
-// reached.
-func (a *app) makeRoom(s engine.LogState) string {
-	if free, known := a.bus.DiskFree(); known && s.Limit < int64(a.cfg.NATS.MaxLog) {
-		return fmt.Sprintf("The disk of %s has %s left: make room there and it goes on by itself", a.cfg.Instance.Data, configs.Size(free))
-	}
-	return fmt.Sprintf("Raise nats.max_log (%s now) and restart, or let it be trimmed", a.cfg.NATS.MaxLog)
 }
 
 // roomMetrics tells /metrics how full the log is.
