@@ -54,9 +54,7 @@ func TestPressure_NATSGone(t *testing.T) {
 	address := nats.ns.ClientURL()
 	nats.opts.Port = nats.ns.Addr().(*net.TCPAddr).Port
 	s := newShop(t, shopOptions{NATSURL: address, Env: natsEnv(), Kind: true})
-	s.badDeployment()
-	s.signal("promoted", "backout.deploy.promoted", map[string]any{"environment": "production", "deployment_id": "dpl_bad", "commit": "bad5eed"})
-	s.signal("fires", "backout.alert.firing", alert("health/shop.test", "critical"))
+	s.breakOverHTTP()
 	s.waitsForYes()
 
 	nats.stop()
@@ -95,6 +93,14 @@ func TestPressure_NATSGone(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+// breakOverHTTP is breakShop where publishers need a password.
+func (s *shop) breakOverHTTP() {
+	s.t.Helper()
+	s.badDeployment()
+	s.signal("promoted", "backout.deploy.promoted", map[string]any{"environment": "production", "deployment_id": "dpl_bad", "commit": "bad5eed"})
+	s.signal("fires", "backout.alert.firing", alert("health/shop.test", "critical"))
+}
 
 // signal hands an event in over HTTP.
 func (s *shop) signal(id, typ string, data map[string]any) {
