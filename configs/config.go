@@ -19,6 +19,8 @@ type Config struct {
 	Projects   []Project  `yaml:"projects"`
 	Audiences  []Audience `yaml:"audiences"`
 	Policies   Policies   `yaml:"policies"`
+	// HeartbeatOut tells somebody else that this Backout works; nil for nobody.
+	HeartbeatOut *HeartbeatOut `yaml:"heartbeat_out"`
 
 	// Warnings is what is legal but will hurt one night; Validate fills it.
 	Warnings Problems `yaml:"-"`
@@ -57,6 +59,14 @@ type NATS struct {
 	// MaxLog is how many bytes the log may take; from nine tenths of it on new
 	// signals are refused. The inbox may take a quarter of it, at least 64 MiB.
 	MaxLog Size `yaml:"max_log"`
+}
+
+// HeartbeatOut is an address that is fetched every so often while everything works
+// on which the pages of people rest; a service outside pages them when it stops.
+type HeartbeatOut struct {
+	URL          Secret    `yaml:"url"`
+	Every        Duration  `yaml:"every"`
+	AllowPrivate []Network `yaml:"allow_private"`
 }
 
 // Person is somebody who may be paged or may approve. ID, email and Slack id are

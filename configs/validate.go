@@ -14,6 +14,7 @@ func (c *Config) Validate() error {
 	k := checker{c: c}
 	k.instance()
 	k.nats()
+	k.heartbeat()
 	k.providers()
 	k.hooks()
 	k.people()
@@ -117,6 +118,22 @@ func (k *checker) nats() {
 	}
 	if n.Creds.IsSet() && n.User != "" {
 		k.wrong("nats.creds", "the server is told who this is in two ways", "keep creds, or user and password")
+	}
+}
+
+func (k *checker) heartbeat() {
+	h := k.c.HeartbeatOut
+	if h == nil {
+		return
+	}
+	if !h.URL.IsSet() {
+		k.wrong("heartbeat_out.url", "there is no address to tell", "write url: env:NAME; the address is a secret, whoever has it can keep the alarm silent")
+	}
+	if h.Every == 0 {
+		h.Every = Duration(time.Minute)
+	}
+	if h.Every < Duration(time.Second) || h.Every > Duration(time.Hour) {
+		k.wrong("heartbeat_out.every", "this is no useful pause", "write a time between 1s and 1h; 1m is usual")
 	}
 }
 

@@ -70,10 +70,15 @@ func (p *pass) link(e Entry) {
 func ChainAfter(prev string, e Entry) string {
 	sum := e.Sum
 	if sum == "" {
-		body := sha256.Sum256(e.Data)
-		sum = hex.EncodeToString(body[:])
+		sum = SumOf(e.Data)
 	}
 	return hashHex(fmt.Sprintf("%s\n%d %s\n%s", prev, e.Seq, e.Subject, sum))
+}
+
+// SumOf is the sum of a body as the chain has it.
+func SumOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
 }
 
 // chainOfBody is the chain of fold version 1.

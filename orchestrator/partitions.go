@@ -7,9 +7,13 @@ import (
 	"github.com/goccy/go-json"
 )
 
-// repartition spreads what there is over another number of partitions. Owners
-// are forgotten: who acts next claims anew, and what was under way is in doubt.
+// repartition spreads what there is over the partitions of a new log. Owners are
+// forgotten: the new log has none of their claims, so who acts next claims anew,
+// and what was under way is in doubt.
 func (p *pass) repartition(partitions int) error {
+	for _, row := range p.rows(BucketOwn) {
+		p.s.view.Delete(BucketOwn, row.key)
+	}
 	if partitions == p.s.meta.Partitions {
 		return nil
 	}
@@ -18,9 +22,6 @@ func (p *pass) repartition(partitions int) error {
 	placed, err := p.placeIncidents(partitions)
 	if err != nil {
 		return err
-	}
-	for _, row := range p.rows(BucketOwn) {
-		p.s.view.Delete(BucketOwn, row.key)
 	}
 	for _, b := range []struct {
 		bucket Bucket

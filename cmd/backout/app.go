@@ -49,6 +49,7 @@ type app struct {
 	// clustered is set when the log is kept by a cluster of NATS servers.
 	clustered bool
 	engine    *engine.Engine
+	store     *store.Store
 	public    net.Listener
 	admin     net.Listener
 	closing   []cleanup
@@ -86,6 +87,7 @@ func (a *app) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.store = st
 	docs, plans, err := a.documents()
 	if err != nil {
 		return err
@@ -113,6 +115,9 @@ func (a *app) start(ctx context.Context) error {
 		return err
 	}
 	if err := a.listenAdmin(registry); err != nil {
+		return err
+	}
+	if err := a.startHeartbeat(ctx); err != nil {
 		return err
 	}
 	return a.serveCommands(ctx)
@@ -313,7 +318,7 @@ func (a *app) listenAdmin(registry *prometheus.Registry) error {
 
 func (a *app) api(registry *prometheus.Registry, parse func(string) (orchestrator.Command, error)) *console.API {
 	return console.New(console.Options{
-		Backend: a.engine, Parse: parse, Help: gateway.Help(), Ready: a.ready, Cluster: a.cluster, NewID: func() string { id, _ := randomHex(12); return id },
+		Backend: a.engine, Parse: parse, Help: gateway.Help(), Ready: a.ready, Cluster: a.cluster, Backup: a.backup, NewID: func() string { id, _ := randomHex(12); return id },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Open: loopback(a.cfg.Instance.AdminListen), Logger: a.o.Logger,
 	})
 }

@@ -64,6 +64,8 @@ type shopOptions struct {
 	MaxLog string
 	// Disk gives the data folder a disk of its own of this size, such as 64m.
 	Disk string
+	// Heartbeat is told that Backout works.
+	Heartbeat bool
 }
 
 // shop is a world: a sandbox, a Backout that watches it, and Ann on call.
@@ -136,7 +138,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "MaxLog": s.o.MaxLog}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

@@ -178,8 +178,10 @@ func printIncident(w io.Writer, i *console.Incident) error {
 			}
 		}
 	}
-	if len(i.WaitingOn) == 0 && i.State != "closed" {
-		fmt.Fprintln(w, "\nIt waits for nobody.")
+	for _, one := range i.Waits {
+		if one.Step == "" {
+			fmt.Fprintf(w, "\nIt waits for %s, since %s\n", one.For, one.Since.Format("15:04:05"))
+		}
 	}
 	return nil
 }

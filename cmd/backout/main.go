@@ -83,7 +83,8 @@ door until the fix is live. One binary, no database.`,
 		demoCommand(), serveCommand(), sandboxCommand(), emitCommand(),
 		incidentCommand(), verdictCommand(), deploymentsCommand(), quarantineCommand(), whyCommand(),
 		planCommand(), ruleCommand(), configCommand(), tokenCommand(), doctorCommand(), benchCommand(),
-		clusterCommand(), healthzCommand(), versionCommand(),
+		clusterCommand(), backupCommand(), restoreCommand(), migrateCommand(), compactCommand(), logCommand(),
+		healthzCommand(), versionCommand(),
 	)
 	root.AddCommand(wordCommands()...)
 	for _, c := range root.Commands() {

@@ -65,6 +65,7 @@ func newStateMetrics(e *engine.Engine) *stateMetrics {
 		"quarantined": d("quarantined_total", "Bodies that could not be understood."),
 		"events":      d("events_total", "Events that were folded."),
 		"cursor":      d("log_cursor", "Last entry that was folded."),
+		"findings":    d("findings", "What Backout finds wrong with itself now, by kind.", "kind"),
 	}}
 }
 
@@ -87,6 +88,13 @@ func (m *stateMetrics) Collect(ch chan<- prometheus.Metric) {
 			"quarantined": float64(meta.Quarantined), "events": float64(meta.Events), "cursor": float64(meta.Cursor),
 		} {
 			ch <- prometheus.MustNewConstMetric(m.desc[name], prometheus.GaugeValue, v)
+		}
+		found := map[string]float64{}
+		for _, f := range s.Findings() {
+			found[f.Name]++
+		}
+		for kind, n := range found {
+			ch <- prometheus.MustNewConstMetric(m.desc["findings"], prometheus.GaugeValue, n, kind)
 		}
 		return nil
 	})

@@ -20,8 +20,8 @@ import (
 // process stopped. Each ends where it would have without: one rollback, everything
 // that was acknowledged known, nothing carried out late.
 
-// wordy is a CloudEvent that takes about 6 KiB of the log and starts nothing.
-func wordy(id string) json.RawMessage {
+// longEvent is a CloudEvent that takes about 6 KiB of the log and starts nothing.
+func longEvent(id string) json.RawMessage {
 	labels := map[string]string{}
 	for i := range 24 {
 		labels[fmt.Sprintf("label_%02d", i)] = strings.Repeat("x", 240)
@@ -38,7 +38,7 @@ func (s *shop) fill(name string) (acked []string, refusal string) {
 		var ids []string
 		for j := range 5 {
 			ids = append(ids, fmt.Sprintf("%s-%d-%d", name, i, j))
-			batch = append(batch, wordy(ids[j]))
+			batch = append(batch, longEvent(ids[j]))
 		}
 		status, said, err := s.hook("/hooks/events", must(json.Marshal(batch))(s.t), bearerOf(secrets()["E2E_HOOK_TOKEN"]))
 		switch {
@@ -112,7 +112,7 @@ func (s *shop) doctor() string {
 // published hands an event in over NATS and wants it acknowledged.
 func (s *shop) published(id string) {
 	s.t.Helper()
-	ack, err := s.dial().Publish(s.t.Context(), "backout.event.alert.noise", wordy(id))
+	ack, err := s.dial().Publish(s.t.Context(), "backout.event.alert.noise", longEvent(id))
 	if err != nil || ack.Stream != "BACKOUT" {
 		s.t.Fatalf("a publisher was not acknowledged: %+v %v", ack, err)
 	}
@@ -180,7 +180,7 @@ func (s *shop) raise(limit string) {
 // hookOne sends one event over HTTP.
 func (s *shop) hookOne(id string) (status int, said string) {
 	s.t.Helper()
-	status, said, err := s.hook("/hooks/events", wordy(id), bearerOf(secrets()["E2E_HOOK_TOKEN"]))
+	status, said, err := s.hook("/hooks/events", longEvent(id), bearerOf(secrets()["E2E_HOOK_TOKEN"]))
 	if err != nil {
 		return 0, err.Error()
 	}

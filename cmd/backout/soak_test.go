@@ -19,3 +19,6 @@ func TestSoak_stopped(t *testing.T) {
 		})
 	}
 }
+
+// TestSoakCluster is TestCluster twenty times over; then the bars are asserted.
+func TestSoakCluster(t *testing.T) { loseInstances(t, 20) }

@@ -41,6 +41,7 @@ type Bus struct {
 	inbox     string
 	logID     string
 	embedded  *Server
+	unheard   unheard
 }
 
 // Options shape the streams.

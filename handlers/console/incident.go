@@ -26,9 +26,18 @@ type Incident struct {
 	Firing       int                   `json:"firing"`
 	Stopped      string                `json:"stopped,omitempty"`
 	WaitingOn    []string              `json:"waiting_on"`
+	Waits        []Wait                `json:"waits"`
 	Steps        []Step                `json:"steps,omitempty"`
 	Signals      []orchestrator.Signal `json:"signals,omitempty"`
 	Timeline     []Line                `json:"timeline,omitempty"`
+}
+
+// Wait is something an incident waits on, since when; Step is empty when it is the
+// incident itself that waits.
+type Wait struct {
+	Step  string    `json:"step,omitempty"`
+	For   string    `json:"for"`
+	Since time.Time `json:"since"`
 }
 
 // Acknowledged says who has it and until when.
@@ -116,10 +125,13 @@ func brief(s *orchestrator.State, inc *orchestrator.Incident, steps []*orchestra
 	if a := inc.Ack; a != nil && a.Expires > s.Meta().Now {
 		out.Acknowledged = &Acknowledged{By: a.By, At: at(a.At), Expires: at(a.Expires)}
 	}
-	for _, st := range steps {
-		if st.Chunk == 0 && st.Waiting != "" && (!st.State.Ended() || st.State == orchestrator.StepFailed) {
-			out.WaitingOn = append(out.WaitingOn, st.ID+": "+st.Waiting)
+	for _, w := range s.WaitsOn(inc, steps) {
+		text := w.For
+		if w.Step != "" {
+			text = w.Step + ": " + w.For
 		}
+		out.WaitingOn = append(out.WaitingOn, text)
+		out.Waits = append(out.Waits, Wait{Step: w.Step, For: w.For, Since: at(w.Since)})
 	}
 	return out
 }

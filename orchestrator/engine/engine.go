@@ -20,9 +20,13 @@ const (
 	gapWait     = 3 * time.Millisecond
 	readLimit   = 512
 	readWait    = 5 * time.Second
-	appendWait  = 5 * time.Second
-	stopWait    = 10 * time.Second
-	handOver    = time.Second
+	lookWait    = 2 * time.Second
+	// appendWait bounds one try; the same message is sent again under the same id,
+	// so a server that hangs costs this long and no more.
+	appendWait = 1500 * time.Millisecond
+	persistFor = 10 * time.Second
+	stopWait   = 10 * time.Second
+	handOver   = time.Second
 )
 
 // Options are what an Engine works with.
@@ -98,6 +102,12 @@ type Engine struct {
 	copying  bool
 	copied   uint64
 	copiedAt time.Time
+	// endsAt is when the log last answered; blind are sources that could not be read,
+	// pageErr why the last page was not sent.
+	endsAt  time.Time
+	auditAt time.Time
+	blind   map[string]string
+	pageErr string
 	// jumpSeen is set while the log says that our clock jumped.
 	jumpSeen bool
 	purged   time.Time
@@ -148,7 +158,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		opt: o, core: NewCore(fold, state, o.Core), view: view, inputs: make(chan func(), 1024),
 		pending: map[uint64]orchestrator.Entry{}, watchers: map[chan []uint64]bool{}, done: make(chan struct{}),
-		replies: replies{waiting: map[string]chan orchestrator.Reply{}}, peers: map[string]peer{}, clock: newClockGuard(o.Clock),
+		replies: replies{waiting: map[string]chan orchestrator.Reply{}}, peers: map[string]peer{}, blind: map[string]string{}, clock: newClockGuard(o.Clock),
 		room: newRoom(), pumpMost: pumpRecords,
 	}
 	e.events = newIngress(e, orchestrator.SubjectEvents)
@@ -230,6 +240,7 @@ func (e *Engine) turn() {
 	}
 	e.watchClock(time.Now())
 	e.keep(time.Now())
+	e.audit(time.Now())
 	e.beat(time.Now())
 	w := e.core.Next(e.clock.now())
 	for _, a := range w.Appends {

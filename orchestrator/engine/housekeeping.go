@@ -61,7 +61,7 @@ func (e *Engine) keep(now time.Time) {
 				}
 				return
 			}
-			e.ends = ends
+			e.ends, e.endsAt = ends, time.Now()
 			if err := e.sameLog(ends); err != nil {
 				e.failed = fmt.Errorf("%w. Nothing more is done; the data is as it was. Run `backout log verify`, then see README, \"When the log is damaged\"", err)
 				return

@@ -155,7 +155,7 @@ func (in *ingress) persist(m orchestrator.Message) (uint64, error) {
 		ctx, cancel := context.WithTimeout(in.e.ctx, appendWait)
 		seq, err := in.e.appendTo(ctx, m)
 		cancel()
-		if err == nil || known(err) || time.Since(began) > 2*appendWait || (errors.Is(err, orchestrator.ErrLogGone) && time.Since(began) > goneWait) {
+		if err == nil || known(err) || time.Since(began) > persistFor || (errors.Is(err, orchestrator.ErrLogGone) && time.Since(began) > goneWait) {
 			return seq, err
 		}
 		select {

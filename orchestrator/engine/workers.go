@@ -45,6 +45,7 @@ func (e *Engine) start(t Task) {
 		}
 		e.timed(&rec)
 		e.input(func() {
+			e.notePage(t, rec)
 			if rec.Observed != nil {
 				e.core.Observed(t, *rec.Observed)
 				return
@@ -52,6 +53,17 @@ func (e *Engine) start(t Task) {
 			e.core.Reported(t, rec)
 		})
 	})
+}
+
+// notePage remembers whether people can be reached.
+func (e *Engine) notePage(t Task, rec orchestrator.Record) {
+	if t.Action != orchestrator.PageAction || rec.Result == nil {
+		return
+	}
+	e.pageErr = ""
+	if rec.Result.Kind != orchestrator.ResultDone {
+		e.pageErr = rec.Result.Text
+	}
 }
 
 // timed puts an observation on the time of the log, which differs from the wall
@@ -250,13 +262,15 @@ func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
 		for i := range records {
 			e.timed(&records[i])
 		}
-		if len(records) > 0 {
-			e.input(func() {
-				if e.core.Owns(0) {
-					e.core.Post(0, records...)
-				}
-			})
-		}
+		e.input(func() {
+			delete(e.blind, s.Name())
+			if err != nil {
+				e.blind[s.Name()] = err.Error()
+			}
+			if len(records) > 0 && e.core.Owns(0) {
+				e.core.Post(0, records...)
+			}
+		})
 		timer.Reset(e.opt.SourceEvery)
 	}
 }

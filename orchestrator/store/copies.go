@@ -44,7 +44,7 @@ func Install(path string, copied io.Reader) (orchestrator.Meta, error) {
 	if err := writeSynced(tmp, copied); err != nil {
 		return orchestrator.Meta{}, errors.Join(fmt.Errorf("writing the copy %s: %w", tmp, err), os.Remove(tmp))
 	}
-	meta, err := examine(tmp)
+	meta, err := Examine(tmp)
 	if err != nil {
 		return meta, errors.Join(err, os.Remove(tmp))
 	}
@@ -63,8 +63,8 @@ func writeSynced(path string, r io.Reader) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// examine opens a copy and checks that it is whole and a store of Backout.
-func examine(path string) (orchestrator.Meta, error) {
+// Examine opens a copy and checks that it is whole and a store of Backout.
+func Examine(path string) (orchestrator.Meta, error) {
 	db, err := bbolt.Open(path, 0o600, options())
 	if err != nil {
 		return orchestrator.Meta{}, fmt.Errorf("%s is no copy of a store: %w", path, err)

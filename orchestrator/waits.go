@@ -1,0 +1,45 @@
+package orchestrator
+
+// Awaited is something an incident waits on, since when.
+type Awaited struct {
+	// Step is empty when the incident itself waits.
+	Step  string `json:"step,omitempty"`
+	For   string `json:"for"`
+	Since int64  `json:"since"`
+}
+
+// WaitsOn says what an incident waits on. An incident that is not closed waits on
+// something, always: if nothing else, on a person.
+func (s *State) WaitsOn(inc *Incident, steps []*Step) []Awaited {
+	out := []Awaited{}
+	moving := false
+	for _, st := range steps {
+		ended := st.State.Ended() && st.State != StepFailed
+		if st.Chunk == 0 && st.Waiting != "" && !ended {
+			out = append(out, Awaited{Step: st.ID, For: st.Waiting, Since: st.Since})
+		}
+		moving = moving || (st.Extra == nil && st.Chunk == 0 && (!st.State.Ended() || (st.State == StepFailed && st.Waiting != "")))
+	}
+	if (moving && len(out) > 0) || inc.State == Closed {
+		return out
+	}
+	return append(out, Awaited{For: s.rests(inc), Since: inc.Since})
+}
+
+// rests says what an incident waits on of which no step is under way.
+func (s *State) rests(inc *Incident) string {
+	word := "`resolve " + IncidentName(inc.N) + "`"
+	switch {
+	case inc.State == Resolved && inc.Timer > 0:
+		return "its end: it closes at " + clock(inc.Timer) + " unless it comes back"
+	case inc.State == Resolved:
+		return "a person: `close " + IncidentName(inc.N) + "`"
+	case inc.Stopped != "":
+		return "a person: " + word + "; the plan was stopped by " + inc.Stopped
+	case inc.Firing > 0:
+		return "its signals to end (" + plural(inc.Firing, "signal") + " firing), or a person: " + word
+	case inc.Timer > 0:
+		return "quiet until " + clock(inc.Timer) + ", then it ends by itself"
+	}
+	return "a person: " + word
+}
