@@ -267,7 +267,7 @@ func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
 			if err != nil {
 				e.blind[s.Name()] = err.Error()
 			}
-			if len(records) > 0 && e.core.Owns(0) {
+			if len(records) > 0 && e.core.Owns(0) && e.core.backlog(0) < maxBacklog {
 				e.core.Post(0, records...)
 			}
 		})
