@@ -93,6 +93,8 @@ type pass struct {
 	now    int64
 	part   int
 	fenced bool
+	// moved is set while a claim by another instance is folded.
+	moved bool
 	// floor is the inbox cursor before this entry: events at or below it were
 	// folded already.
 	floor uint64
@@ -271,6 +273,9 @@ func (p *pass) foldClaim(c *Claim) error {
 	}
 	p.s.meta.FoldVersion = max(p.s.meta.FoldVersion, c.FoldVersion)
 	p.s.save(BucketOwn, ownKey(p.part), &Owner{Epoch: p.seq, Instance: c.Instance, Boot: c.Boot})
+	if moved := own.Epoch != 0 && own.Instance != c.Instance; moved && p.s.meta.FoldVersion >= 2 {
+		p.anotherClock()
+	}
 	p.orphan(p.part, p.seq)
 	return nil
 }

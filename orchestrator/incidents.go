@@ -141,13 +141,36 @@ func (p *pass) closed(l *loaded) {
 	}
 }
 
-// release gives the environment lock back.
+// release gives the environment lock back, unless a change of what serves is half
+// done: until its end is known, nobody else may change it.
 func (p *pass) release(l *loaded) {
+	if p.s.meta.FoldVersion >= 2 && p.halfDone(l) {
+		return
+	}
 	env := p.s.Env(l.inc.Project, l.inc.Environment)
 	if env.Lock == l.inc.N {
 		env.Lock = 0
 		p.s.saveEnv(l.inc.Project, l.inc.Environment, env)
 	}
+}
+
+// halfDone reports whether a change of what serves was begun and has not ended.
+func (p *pass) halfDone(l *loaded) bool {
+	for _, st := range l.steps {
+		switch st.State {
+		case StepRunning, StepAccepted, StepUnknown:
+			if node := p.node(l, st); node != nil && node.Spec.Serving {
+				return true
+			}
+		case StepBlocked, StepAwaiting, StepReady, StepWaiting, StepDone, StepFailed, StepSkipped, StepCancelled:
+		}
+	}
+	return false
+}
+
+// over reports whether nothing more is begun for an incident.
+func over(inc *Incident) bool {
+	return inc.State == Resolved || inc.State == Closed || inc.Stopped != ""
 }
 
 // cancelSteps calls off every step of the plan that has not ended and is not

@@ -33,6 +33,7 @@ func (p *pass) foldIntent(it *Intent) {
 	case l.inc.State == Closed || l.inc.Stopped != "":
 		p.refuse(it, "the plan was stopped")
 		p.to(l, st, "cancel", "the plan was stopped")
+		p.handBack(l)
 	default:
 		if r := p.limits(l, st, node); r != nil {
 			p.refuse(it, r.reason)

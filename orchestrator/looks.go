@@ -26,6 +26,10 @@ func (p *pass) foldVerified(v *Verified) {
 	case OutcomeFailed:
 		p.fail(l, st, node, v.Text)
 	case OutcomeNotDone:
+		if early := st.Since + node.Spec.Settle; st.State == StepAccepted && p.now < early && p.s.meta.FoldVersion >= 2 {
+			p.timer(l, st, early) // what was accepted a moment ago may still begin
+			return
+		}
 		p.line(l, "backout", titled(node)+": it did not happen"+suffix(v.Text))
 		p.ready(l, st, node, "it did not happen: "+v.Text)
 		if p.idled(l, st) {

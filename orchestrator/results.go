@@ -169,6 +169,9 @@ func (p *pass) orphan(part int, epoch uint64) {
 func (p *pass) orphaned(l *loaded, st *Step, node *Node) {
 	const why = "Backout was restarted before the answer came"
 	free := st.Attempt.At + StartWindow + node.Spec.CallTimeout + node.Spec.Settle
+	if p.moved {
+		free = p.now + StartWindow + node.Spec.CallTimeout + node.Spec.Settle
+	}
 	switch {
 	case !node.Spec.Effect && node.Spec.Safety == Repeatable:
 		p.notStarted(l, st, node, why)

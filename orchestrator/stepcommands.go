@@ -267,6 +267,7 @@ func (p *pass) settle(c *Command, l *loaded, st *Step, who Person) {
 		if p.to(l, st, "skip", "skipped by "+who.ID+suffix(c.Text)) {
 			p.line(l, who.ID, "skipped "+st.ID+suffix(c.Text))
 		}
+		p.handBack(l)
 		if st.Chunk > 0 {
 			p.chunkEnded(l, st)
 			return

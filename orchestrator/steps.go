@@ -110,6 +110,15 @@ func (p *pass) finish(l *loaded, st *Step, node *Node, text string) {
 	p.line(l, "backout", titled(node)+": done"+suffix(text))
 	p.then(l, node)
 	p.advance(l)
+	p.handBack(l)
+}
+
+// handBack releases the lock of an incident that is over when its last half-done
+// change has ended.
+func (p *pass) handBack(l *loaded) {
+	if over(l.inc) {
+		p.release(l)
+	}
 }
 
 // then moves the incident where the end of a node leads.
@@ -146,6 +155,7 @@ func (p *pass) fail(l *loaded, st *Step, node *Node, why string) {
 		p.stuck(l, st, node, why)
 	}
 	p.advance(l)
+	p.handBack(l)
 }
 
 // stuck leaves a failed step to people: the plan does not go past it.

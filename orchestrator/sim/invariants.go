@@ -31,8 +31,11 @@ func (w *world) settled() error {
 			return fmt.Errorf("event %s was acknowledged and is lost", id)
 		}
 	}
-	for i := range environments() {
-		if err := w.ended(s, uint64(i+1)); err != nil {
+	if got := s.Meta().NextIncident; got < uint64(len(environments())) {
+		return fmt.Errorf("only %d incidents were opened", got)
+	}
+	for n := range s.Meta().NextIncident {
+		if err := w.ended(s, n+1); err != nil {
 			return err
 		}
 	}
@@ -62,9 +65,14 @@ func (w *world) ended(s *orchestrator.State, n uint64) error {
 				return fmt.Errorf("%s, though it can be verified or repeated", job)
 			}
 			return nil // a person decides; what follows waits
-		case orchestrator.StepFailed:
-		case orchestrator.StepBlocked, orchestrator.StepAwaiting, orchestrator.StepReady, orchestrator.StepRunning,
-			orchestrator.StepAccepted, orchestrator.StepWaiting, orchestrator.StepSkipped, orchestrator.StepCancelled:
+		case orchestrator.StepFailed, orchestrator.StepCancelled:
+		case orchestrator.StepAwaiting:
+			if st.Approval == nil || st.Approval.Auto {
+				return fmt.Errorf("%s long after the last fault", job)
+			}
+			return nil // a person decides; what follows waits
+		case orchestrator.StepBlocked, orchestrator.StepReady, orchestrator.StepRunning,
+			orchestrator.StepAccepted, orchestrator.StepWaiting, orchestrator.StepSkipped:
 			return fmt.Errorf("%s long after the last fault", job)
 		}
 	}

@@ -11,22 +11,28 @@ import (
 	"time"
 )
 
-// mutation removes one guard from the engine's own code.
+// mutation removes one guard from the code itself, never from a copy.
 type mutation struct {
 	name string
+	// file is relative to the folder of package orchestrator.
 	file string
+	// green is set for a guard whose work another one does as well.
+	green bool
 	// edits are pairs of what stands there and what takes its place.
 	edits [][2]string
 }
 
 func mutations() []mutation {
 	return []mutation{
-		{"boot claim", "ownership.go", [][2]string{{
+		{name: "boot claim", file: "engine/ownership.go", edits: [][2]string{{
 			`at, may := c.mayClaim(s, now)`,
 			"if own := c.state.Owner(s.p); own.Epoch != 0 && !own.Released && own.Instance == c.opt.Instance {\n\t\ts.epoch = own.Epoch\n\t\treturn\n\t}\n\tat, may := c.mayClaim(s, now)",
 		}}},
-		{"compare-and-set and read-back", "lane.go", [][2]string{
-			{`m.msg.Fence = &orchestrator.Fence{Subject: orchestrator.SubjectOwn(s.p), Seq: s.epoch}`, `m.msg.Fence = nil`},
+		{name: "compare-and-set alone (the fold's epoch check does its work too)", file: "engine/lane.go", green: true, edits: [][2]string{
+			{unfenced, `m.msg.Fence = nil`},
+		}},
+		{name: "compare-and-set and read-back", file: "engine/lane.go", edits: [][2]string{
+			{unfenced, `m.msg.Fence = nil`},
 			{
 				`l.acknowledged(m)`,
 				`for _, it := range m.items {
@@ -40,15 +46,32 @@ func mutations() []mutation {
 		l.acknowledged(m)`,
 			},
 		}},
-		{"a refused intent is not acted on", "executor.go", [][2]string{{
+		{name: "a refused intent is not acted on", file: "engine/executor.go", edits: [][2]string{{
 			"if !d.Accepted {\n\t\t\tdelete(s.busy, j.key)\n\t\t\treturn\n\t\t}",
 			"if !d.Accepted {\n\t\t\td.Action, d.Call, d.Timeout = j.Action, j.Call, j.Timeout\n\t\t}",
+		}}},
+		{name: "settle time", file: "results.go", edits: [][2]string{{
+			`p.timer(l, st, p.now+max(1, settle))`, `p.timer(l, st, p.now+1)`,
+		}}},
+		{name: "settle time by the new owner's clock", file: "takeover.go", edits: [][2]string{{
+			"p.moved = true\n", "if p.now > 0 {\n\t\treturn\n\t}\n",
+		}}},
+		{name: "the lock of a change that is half done", file: "incidents.go", edits: [][2]string{{
+			`p.s.meta.FoldVersion >= 2 && p.halfDone(l)`, `p.s.meta.FoldVersion > 99 && p.halfDone(l)`,
 		}}},
 	}
 }
 
-// TestSim_turnsRedWithoutAGuard removes each guard from the engine's source by a
-// build overlay and expects the simulator to notice within a minute.
+const unfenced = `m.msg.Fence = &orchestrator.Fence{Subject: orchestrator.SubjectOwn(s.p), Seq: s.epoch}`
+
+// mutationTime is how long the simulator may look for a removed guard, greenTime
+// how long it plays where it must find nothing.
+const (
+	mutationTime = 60 * time.Second
+	greenTime    = 10 * time.Second
+)
+
+// TestSim_turnsRedWithoutAGuard removes each guard from the source by a build overlay and expects the simulator to notice within a minute.
 func TestSim_turnsRedWithoutAGuard(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: builds the engine once per guard; run without -short")
@@ -57,6 +80,13 @@ func TestSim_turnsRedWithoutAGuard(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			start := time.Now()
 			out, err := runMutated(t, m)
+			if m.green {
+				if err != nil {
+					t.Fatalf("the simulator turned red without: %s\n%s", m.name, out)
+				}
+				t.Logf("green for %s, as it should be", greenTime)
+				return
+			}
 			if err == nil {
 				t.Fatalf("the simulator stayed green without: %s\n%s", m.name, out)
 			}
@@ -79,7 +109,7 @@ func firstSeed(out string) string {
 
 func runMutated(t *testing.T, m mutation) (string, error) {
 	t.Helper()
-	source, err := filepath.Abs(filepath.Join("..", "engine", m.file))
+	source, err := filepath.Abs(filepath.Join("..", m.file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +125,7 @@ func runMutated(t *testing.T, m mutation) (string, error) {
 		text = strings.Replace(text, e[0], e[1], 1)
 	}
 	dir := t.TempDir()
-	mutated, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
+	mutated, overlay := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
 	if err := os.WriteFile(mutated, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +139,11 @@ func runMutated(t *testing.T, m mutation) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-count=1", "-run", "^TestSim$", ".")
-	cmd.Env = append(os.Environ(), "BACKOUT_SIM_TIME=60s")
+	play := mutationTime
+	if m.green {
+		play = greenTime
+	}
+	cmd.Env = append(os.Environ(), "BACKOUT_SIM_TIME="+play.String())
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
 	"github.com/aimarketplace/backout/orchestrator/engine"
@@ -20,6 +21,8 @@ type node struct {
 	// holds back everything that happens to it.
 	silentSince int64
 	pausedUntil int64
+	// skew is how far its clock is off, in milliseconds.
+	skew int64
 	// wakeAt is when next is to be called, 0 for no time.
 	wakeAt int64
 }
@@ -29,6 +32,7 @@ var errLost = errors.New("no answer")
 // start boots the node from its last commit.
 func (n *node) start() {
 	n.boots++
+	n.catchUp()
 	n.view = n.committed.Clone()
 	state, err := orchestrator.NewState(n.view)
 	if err != nil {
@@ -40,6 +44,22 @@ func (n *node) start() {
 	n.read()
 	n.w.at(n.w.delay(20, 300), n.guard(n.commit))
 	n.w.at(100, n.guard(n.poll))
+}
+
+// time is what the node's clock says.
+func (n *node) time() time.Time { return n.w.time().Add(time.Duration(n.skew) * time.Millisecond) }
+
+// catchUp takes the newest snapshot when the log no longer has what the last commit
+// still needs.
+func (n *node) catchUp() {
+	state, err := orchestrator.NewState(n.committed)
+	if err != nil {
+		n.w.broken = err
+		return
+	}
+	if state.Meta().Cursor < n.w.trimmed {
+		n.committed = n.w.copied[len(n.w.copied)-1].view.Clone()
+	}
 }
 
 // crash forgets everything since the last commit.
@@ -82,8 +102,12 @@ func (n *node) read() {
 	if n.w.chance(5) && upto > from {
 		upto = from + uint64(n.w.rng.IntN(int(upto-from)+1))
 	}
+	if from < n.w.trimmed {
+		n.crash() // it stayed away too long and starts again from a snapshot
+		return
+	}
 	for _, e := range n.w.log[from:upto] {
-		if _, err := n.core.Fold(n.w.time(), e); err != nil {
+		if _, err := n.core.Fold(n.time(), e); err != nil {
 			n.w.broken = err
 			return
 		}
@@ -115,8 +139,8 @@ func (n *node) commit() {
 
 // next does what the core wants done.
 func (n *node) next() {
-	n.core.See(n.w.time(), n.peers())
-	work := n.core.Next(n.w.time())
+	n.core.See(n.time(), n.peers())
+	work := n.core.Next(n.time())
 	for _, a := range work.Appends {
 		n.append(a)
 	}
@@ -124,7 +148,7 @@ func (n *node) next() {
 		n.task(t)
 	}
 	if !work.Wake.IsZero() {
-		n.wake(max(n.w.now, work.Wake.UnixMilli()-epochMS))
+		n.wake(max(n.w.now, work.Wake.UnixMilli()-epochMS-n.skew))
 	}
 }
 
@@ -159,7 +183,7 @@ func (n *node) append(a engine.Append) {
 	lost, silent := n.w.chance(8), n.w.chance(8)
 	answer := func(err error, after int64) {
 		n.w.at(after, n.guard(func() {
-			n.core.Appended(n.w.time(), a, err)
+			n.core.Appended(n.time(), a, err)
 			n.next()
 		}))
 	}
@@ -189,7 +213,7 @@ func (n *node) task(t engine.Task) {
 	env := t.Call.Environment
 	switch t.Kind {
 	case engine.TaskObserve:
-		o := orchestrator.Observed{Project: t.Call.Project, Environment: env, At: epochMS + n.w.now, Serving: orchestrator.Serving{Deployment: n.w.serving[env]}}
+		o := orchestrator.Observed{Project: t.Call.Project, Environment: env, At: n.time().UnixMilli(), Serving: orchestrator.Serving{Deployment: n.w.serving[env]}}
 		done(n.w.delay(0, 50), func() { n.core.Observed(t, o) })
 	case engine.TaskDo:
 		n.do(t, done)
@@ -199,12 +223,17 @@ func (n *node) task(t engine.Task) {
 			kind = orchestrator.OutcomeDone
 		}
 		done(n.w.delay(0, 100), func() { n.core.Reported(t, t.Verified(orchestrator.Outcome{Kind: kind})) })
-	case engine.TaskPreview, engine.TaskMeasure:
+	case engine.TaskPreview:
+		done(n.w.delay(0, 100), func() {
+			n.core.Reported(t, t.Previewed(orchestrator.Previewed{Hash: "h", Text: "go back"}))
+		})
+	case engine.TaskMeasure:
 	}
 }
 
 func (n *node) do(t engine.Task, done func(int64, func())) {
 	w, key := n.w, t.Call.Key
+	w.judge.called(t.Call)
 	safety := orchestrator.Safety(t.Action[len("act."):])
 	kind := orchestrator.ResultDone
 	took := w.delay(1, 200)
@@ -236,6 +265,7 @@ func (n *node) do(t engine.Task, done func(int64, func())) {
 func (w *world) happen(key string, safety orchestrator.Safety, c orchestrator.Call) {
 	w.effect[key]++
 	if c.Step == "s1" {
+		w.judge.changed(c)
 		w.serving[c.Environment] = "good"
 	}
 	if safety == orchestrator.Verifiable && w.effect[key] > 1 {

@@ -18,6 +18,12 @@ const (
 	callTimeout = 3_000
 	settle      = 2_000
 	suspicion   = 2_500
+	// maxSkew is how far a node's clock is off at most.
+	maxSkew = 1_500
+	// veto is how long policy waits before it acts alone; automatic actions are limited
+	// to two an hour for each environment.
+	veto        = 500
+	autoPerHour = 2
 )
 
 // world is everything outside the instances: time, the log, and the systems
@@ -40,7 +46,18 @@ type world struct {
 	serving map[string]string
 	acked   []string
 	fold    *orchestrator.Fold
+	judge   *judge
 	broken  error
+	// copied are snapshots of the state, oldest first; trimmed is up to where the log
+	// may not be read any more.
+	copied  []copied
+	trimmed uint64
+}
+
+// copied is a snapshot at an entry.
+type copied struct {
+	cursor uint64
+	view   *orchestrator.MemoryView
 }
 
 // event is something that happens at a time.
@@ -81,14 +98,19 @@ func Run(seed uint64) error {
 		stored: map[string]uint64{}, claims: map[string]uint64{},
 		calls: map[string]int{}, effect: map[string]int{}, serving: map[string]string{},
 	}
+	if w.judge, err = newJudge(w); err != nil {
+		return err
+	}
 	w.genesis()
 	for i := range 3 {
-		n := &node{w: w, name: fmt.Sprint("n", i), committed: &orchestrator.MemoryView{}}
+		n := &node{w: w, name: fmt.Sprint("n", i), committed: &orchestrator.MemoryView{}, skew: w.delay(-maxSkew, maxSkew)}
 		w.nodes = append(w.nodes, n)
 		w.at(int64(w.rng.IntN(200)), n.start)
 	}
 	w.at(0, w.publish)
 	w.at(0, w.fault)
+	w.at(0, w.people)
+	w.at(0, w.housekeep)
 	for w.broken == nil && w.queue.Len() > 0 {
 		e := heap.Pop(&w.queue).(event)
 		w.now = e.at
@@ -125,7 +147,14 @@ func (w *world) delay(lo, hi int) int64 { return int64(lo + w.rng.IntN(hi-lo+1))
 func environments() []string { return []string{"e0", "e1", "e2"} }
 
 func (w *world) genesis() {
-	cfg := &orchestrator.Config{Mode: orchestrator.Live, Projects: []orchestrator.Project{{ID: "shop"}}}
+	cfg := &orchestrator.Config{
+		Mode: orchestrator.Live, Projects: []orchestrator.Project{{ID: "shop"}},
+		People: []orchestrator.Person{{ID: "ann", Roles: []string{"on-call", "devops-lead"}}},
+		Policies: orchestrator.Policies{
+			Autonomy: []orchestrator.Autonomy{{Action: "*", Do: orchestrator.DoAuto, Veto: veto, Roles: []string{"on-call"}, Quorum: 1}},
+			Limits:   orchestrator.Limits{AutoPerHour: autoPerHour},
+		},
+	}
 	for _, e := range environments() {
 		cfg.Projects[0].Environments = append(cfg.Projects[0].Environments, orchestrator.Environment{ID: e, Kind: "production"})
 		w.serving[e] = "bad"
@@ -157,6 +186,10 @@ func plan() *orchestrator.Plan {
 		if i > 0 {
 			n.Needs = []int{i - 1}
 		}
+		if s.serving {
+			n.Approve = &orchestrator.Approve{Policy: true}
+		}
+		n.Spec.Forward = i == 4
 		p.Nodes = append(p.Nodes, n)
 	}
 	return p
@@ -192,6 +225,7 @@ func (w *world) append(m orchestrator.Message) error {
 	}
 	seq := uint64(len(w.log) + 1)
 	w.log = append(w.log, orchestrator.Entry{Seq: seq, Subject: m.Subject, Data: m.Data})
+	w.judge.read(w.log[seq-1])
 	w.stored[m.ID] = seq
 	if m.Subject == orchestrator.SubjectOwn(0) {
 		w.claims[m.Subject] = seq
