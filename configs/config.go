@@ -56,6 +56,9 @@ type NATS struct {
 	Password Secret `yaml:"password"`
 	Creds    Secret `yaml:"creds"`
 	Replicas int    `yaml:"replicas"`
+	// MaxLog is how many bytes the log may take; from nine tenths of it on new
+	// signals are refused. The inbox may take a quarter of it, at least 64 MiB.
+	MaxLog Size `yaml:"max_log"`
 }
 
 // HeartbeatOut is an address that is fetched every so often while everything works
@@ -185,7 +188,7 @@ func defaults() *Config {
 
 			SnapshotEvery: Duration(time.Hour),
 		},
-		NATS: NATS{Listen: "127.0.0.1:4222"},
+		NATS: NATS{Listen: "127.0.0.1:4222", MaxLog: 4 << 30},
 		Policies: Policies{
 			Ack:     Ack{Expires: Duration(30 * time.Minute)},
 			Page:    Page{Role: "on-call"},

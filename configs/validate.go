@@ -96,6 +96,9 @@ func (k *checker) instance() {
 	}
 }
 
+// minLog holds the documents of a start and leaves room for people.
+const minLog Size = 256 << 10
+
 func (k *checker) nats() {
 	n := k.c.NATS
 	if n.Listen != "off" && !isListen(n.Listen) {
@@ -106,6 +109,9 @@ func (k *checker) nats() {
 	}
 	if n.Replicas < 0 || n.Replicas > 5 || n.Replicas == 2 || n.Replicas == 4 {
 		k.wrong("nats.replicas", fmt.Sprintf("%d servers cannot keep the log", n.Replicas), "write 3 or 5 on a cluster, 1 on a single server, or leave it out")
+	}
+	if n.MaxLog < minLog {
+		k.wrong("nats.max_log", fmt.Sprintf("a log of %s cannot hold what Backout writes at its start", n.MaxLog), "write at least "+minLog.String()+"; the default is 4GiB")
 	}
 	if n.Password.IsSet() != (n.User != "") {
 		k.wrong("nats", "user and password belong together", "give both or none")

@@ -154,7 +154,7 @@ func (p *pass) expand(l *loaded, st *Step, node *Node) {
 	for i := 1; i <= st.Chunks; i++ {
 		child := &Step{
 			StepRef: StepRef{N: st.N, Ordinal: st.Ordinal, Round: st.Round, Chunk: i},
-			ID:      st.ID, State: StepBlocked, Since: p.now, Inputs: st.Inputs, Approval: st.Approval, Preview: st.Preview,
+			ID:      st.ID, State: StepBlocked, Since: p.now, Inputs: st.Inputs, Approval: st.Approval, Preview: st.Preview, Agreed: st.Agreed,
 		}
 		l.add(child)
 		p.ready(l, child, node, "")
@@ -181,7 +181,7 @@ func (p *pass) chunkEnded(l *loaded, child *Step) {
 	done, ended, asks := 0, 0, ""
 	for _, c := range l.steps {
 		if c.Ordinal == st.Ordinal && c.Round == st.Round && c.Chunk > 0 {
-			if c.State == StepUnknown {
+			if c.State == StepUnknown || c.Parked > 0 {
 				asks = c.Waiting
 			}
 			if c.State == StepDone {

@@ -12,11 +12,7 @@ const maxAsks = 5
 // foldPreview takes in what an action would do. From here on an approval is
 // bound to this preview.
 func (p *pass) foldPreview(pv *Previewed) {
-	l := p.s.incident(pv.N)
-	if l == nil {
-		return
-	}
-	st := l.step(pv.StepRef)
+	l, st := p.about("a preview", pv.StepRef)
 	if st == nil || st.State != StepAwaiting || st.Work != WorkPreview {
 		return
 	}
@@ -25,6 +21,10 @@ func (p *pass) foldPreview(pv *Previewed) {
 		return
 	}
 	p.unready(l, st)
+	if pv.Chunks > maxChunks && p.budgets() {
+		p.fail(l, st, node, "it would take "+plural(pv.Chunks, "chunk")+", more than "+plural(maxChunks, "chunk"))
+		return
+	}
 	if pv.Error == "" {
 		p.previewed(l, st, node, pv)
 		return
@@ -185,6 +185,12 @@ func (p *pass) vote(l *loaded, st *Step, node *Node, v Vote) {
 func (p *pass) granted(l *loaded, st *Step, node *Node) {
 	st.Approval.GivenAt = p.now
 	st.FirstTry = 0
+	if p.budgets() {
+		st.Agreed = true
+		if !st.Approval.Auto {
+			st.Trying, st.Held, st.Offered, st.Idle = 0, 0, 0, 0
+		}
+	}
 	p.clearStepTimer(l, st)
 	p.proceed(l, st, node)
 }
@@ -286,11 +292,15 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 	l.touch(st)
 	why := "nobody answered within " + span(ap.Within)
 	switch {
+	case ask.Else == ElseDefault && ask.Default == "retry" && st.Asked && p.idled(l, st):
+		p.unanswered(l, st, node, why+", and trying again by itself has not helped")
 	case ask.Else == ElseDefault && ask.Default != "":
 		p.answered(l, st, node, Vote{By: "backout", At: p.now, Reason: why + "; the default"}, ask.Default)
 	case ask.Else == ElseSkip:
 		p.to(l, st, "skip", why)
 		p.advance(l)
+	case (ask.Else == ElseStop || ap.Round >= maxAsks) && st.Asked && p.budgets():
+		p.unanswered(l, st, node, why)
 	case ask.Else == ElseStop || ap.Round >= maxAsks:
 		if st.Asked {
 			st.Asked = false
@@ -300,6 +310,15 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 		p.page(l, titled(node)+" still waits for an answer by "+roles(ask.Roles))
 		st.Waiting = askText(ask) + " by " + roles(ask.Roles) + ", until " + clock(p.now+ap.Within)
 		p.timer(l, st, p.now+ap.Within)
+	}
+}
+
+// unanswered leaves a failure that nobody decided about to people: asking the same
+// again would go on for ever.
+func (p *pass) unanswered(l *loaded, st *Step, node *Node, why string) {
+	if p.to(l, st, "fail", why) {
+		st.Asked = false
+		p.stuck(l, st, node, why)
 	}
 }
 
@@ -331,15 +350,22 @@ func (p *pass) answered(l *loaded, st *Step, node *Node, v Vote, answer string) 
 // again starts a step anew by a person's word.
 func (p *pass) again(l *loaded, st *Step, node *Node, by string) {
 	p.line(l, by, "tries "+st.ID+" again")
-	st.Failures, st.FirstTry, st.Looks = 0, 0, 0
+	st.anew()
+	if by != "backout" {
+		st.Idle = 0
+	}
 	switch node.Kind {
 	case NodeGate:
 		p.restartGate(l, st, node)
 	case NodeAsk:
-		if p.to(l, st, "ask", "") {
+		if st.State == StepAwaiting || p.to(l, st, "ask", "") {
 			p.openAsk(l, st, node.Ask, titled(node))
 		}
 	case NodeAction, NodeJoin:
+		if p.owesApproval(l, st, node) {
+			p.askAgain(l, st, node)
+			return
+		}
 		if st.Approval != nil {
 			st.Approval.GivenAt = p.now
 		}

@@ -73,7 +73,8 @@ func (p *pass) showInChat(n uint64) {
 	if p.card(l, st).shows(st.Inputs) || !p.to(l, st, "repeat", "the incident changed") {
 		return
 	}
-	st.Failures, st.FirstTry = 0, 0
+	st.anew()
+	st.Idle = 0
 	p.timer(l, st, p.now+chatEvery)
 }
 
@@ -115,6 +116,9 @@ func (p *pass) card(l *loaded, st *Step) Card {
 
 // add draws one step: a question with its answers, or a line for what went on.
 func (c *Card) add(st *Step, node *Node) {
+	if st.Parked > 0 && st.State != StepUnknown {
+		c.Incident.Summary = append(c.Incident.Summary, titled(node)+": "+string(st.State)+". Waits for "+st.Waiting)
+	}
 	switch st.State {
 	case StepAwaiting:
 		if ask := askOf(st, node); ask != nil && st.Approval != nil {

@@ -16,6 +16,7 @@ const (
 	FindIdle     = "idle"
 	FindOwner    = "owner"
 	FindPages    = "pages"
+	FindPoison   = "poison"
 )
 
 // How long a kind of finding stays quiet after a page, and after how long

@@ -14,7 +14,8 @@ import (
 //	   that nobody claims among them; the chain goes over the sums of the
 //	   bodies and is compared at checkpoints; resolved alerts are forgotten
 //	   after a week and closed incidents after 400 days; a record the fold
-//	   breaks on goes to quarantine
+//	   breaks on goes to quarantine, and so does one of an unknown kind or
+//	   about what does not exist; a step past its budget waits for a person
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.
@@ -87,6 +88,7 @@ type pass struct {
 	*Fold
 	s      *State
 	seq    uint64
+	data   []byte
 	idx    int
 	now    int64
 	part   int
@@ -96,6 +98,8 @@ type pass struct {
 	// floor is the inbox cursor before this entry: events at or below it were
 	// folded already.
 	floor uint64
+	// opens counts the playbooks that failures opened within this entry.
+	opens int
 	out   *Folded
 	seen  map[uint64]bool
 }
@@ -108,24 +112,22 @@ func (f *Fold) Apply(s *State, e Entry) (*Folded, error) {
 	if e.Seq != m.Cursor+1 {
 		return nil, fmt.Errorf("%w: expected entry %d, read %d", ErrGap, m.Cursor+1, e.Seq)
 	}
-	p := &pass{Fold: f, s: s, seq: e.Seq, out: &Folded{Seq: e.Seq}, seen: map[uint64]bool{}}
-	env, err := DecodeEnvelope(e.Data)
-	if err != nil {
-		p.quarantine(Bad{Origin: "log", Reason: err.Error()})
-		env = &Envelope{}
-	}
+	p := &pass{Fold: f, s: s, seq: e.Seq, data: e.Data, out: &Folded{Seq: e.Seq}, seen: map[uint64]bool{}}
+	env := p.opened(e)
 	p.out.ID = env.ID
 	p.now = max(m.Now, env.At)
 	p.part, _ = PartitionOf(e.Subject)
 	p.fenced = p.holdsFence(e.Subject, env.Epoch)
 	for i := range env.Records {
 		p.idx = i
-		if err := p.record(&env.Records[i]); err != nil {
+		if err := p.take(&env.Records[i]); err != nil {
 			return nil, err
 		}
 	}
 	for _, n := range p.out.Changed {
-		p.showInChat(n)
+		if err := p.show(n); err != nil {
+			return nil, err
+		}
 	}
 	m.Cursor, m.Now = e.Seq, p.now
 	p.link(e)
@@ -200,12 +202,19 @@ func (p *pass) housekeeping(r *Record) error {
 		p.foldFinding(r.Finding)
 	case r.Redacted != nil:
 		p.foldRedacted(r.Redacted)
+	default:
+		p.unknownKind()
 	}
 	return nil
 }
 
 // foldDoc remembers a document and makes it the current one of its kind.
 func (p *pass) foldDoc(d *Doc) {
+	if why := brokenDoc(d); why != "" {
+		p.quarantine(Bad{Origin: "log", Reason: clip(why, 300), Excerpt: p.excerpt()})
+		p.finding(&Finding{Kind: FindPoison, Key: d.Kind + d.Name, Text: clip(why, 300) + ". What was there before goes on; apply a right one"})
+		return
+	}
 	p.s.view.Put(BucketDoc, joinKey(d.Kind, d.Hash), append([]byte(nil), d.Body...))
 	m := &p.s.meta
 	switch d.Kind {

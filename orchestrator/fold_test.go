@@ -36,9 +36,8 @@ type book struct {
 
 const minute = int64(60_000)
 
-func newBook(t *testing.T, plan *orchestrator.Plan, mode orchestrator.Mode) *book {
-	t.Helper()
-	rules := plainRules{
+func testRules() plainRules {
+	return plainRules{
 		"true":     func(map[string]any) any { return true },
 		"false":    func(map[string]any) any { return false },
 		"critical": func(v map[string]any) any { return v["signal"].(map[string]any)["severity"] == "critical" },
@@ -51,7 +50,11 @@ func newBook(t *testing.T, plan *orchestrator.Plan, mode orchestrator.Mode) *boo
 			return v["verdict"].(map[string]any)["target"].(map[string]any)["id"]
 		},
 	}
-	fold, err := orchestrator.NewFold(rules)
+}
+
+func newBook(t *testing.T, plan *orchestrator.Plan, mode orchestrator.Mode) *book {
+	t.Helper()
+	fold, err := orchestrator.NewFold(testRules())
 	if err != nil {
 		t.Fatal(err)
 	}

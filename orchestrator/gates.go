@@ -53,11 +53,7 @@ func (p *pass) gateTimer(l *loaded, st *Step, node *Node) {
 
 // foldMeasure takes an executor's reading in.
 func (p *pass) foldMeasure(m *Measured) {
-	l := p.s.incident(m.N)
-	if l == nil {
-		return
-	}
-	st := l.step(m.StepRef)
+	l, st := p.about("a measurement", m.StepRef)
 	if st == nil || st.State != StepWaiting || st.Work != WorkMeasure {
 		return
 	}

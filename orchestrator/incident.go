@@ -34,8 +34,10 @@ type Incident struct {
 	SignalAt int64 `json:"signal_at,omitempty"`
 	// Timed is false when the newest signal carried no time of its own.
 	Timed bool `json:"timed,omitempty"`
-	// Effects counts the effects that were started.
-	Effects int `json:"effects,omitempty"`
+	// Effects counts the effects that were started, Fallbacks the playbooks that
+	// failures opened.
+	Effects   int `json:"effects,omitempty"`
+	Fallbacks int `json:"fallbacks,omitempty"`
 	// Stopped says who stopped the plan.
 	Stopped string            `json:"stopped,omitempty"`
 	Snooze  int64             `json:"snooze,omitempty"`
@@ -98,6 +100,18 @@ type Step struct {
 	Failures int      `json:"failures,omitempty"`
 	FirstTry int64    `json:"first_try,omitempty"`
 	Attempt  *Attempt `json:"attempt,omitempty"`
+
+	// Trying is since when the budget of time runs, Held since when the step is
+	// held back, which does not count; Offered is when it became ready first. Idle
+	// counts attempts that led to nothing. All since a person last decided.
+	Trying  int64 `json:"trying,omitempty"`
+	Held    int64 `json:"held,omitempty"`
+	Offered int64 `json:"offered,omitempty"`
+	Idle    int   `json:"idle,omitempty"`
+	// Parked is when it was left to a person, 0 when it was not.
+	Parked int64 `json:"parked,omitempty"`
+	// Agreed is set when all who must agree have.
+	Agreed bool `json:"agreed,omitempty"`
 
 	Inputs   json.RawMessage `json:"inputs,omitempty"`
 	Preview  *StepPreview    `json:"preview,omitempty"`

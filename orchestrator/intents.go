@@ -10,11 +10,13 @@ func (p *pass) foldIntent(it *Intent) {
 	l := p.s.incident(it.N)
 	if l == nil {
 		p.refuse(it, "there is no such incident")
+		p.nowhere("an intent", it.StepRef)
 		return
 	}
 	st := l.step(it.StepRef)
 	if st == nil {
 		p.refuse(it, "there is no such step")
+		p.nowhere("an intent", it.StepRef)
 		return
 	}
 	if st.Attempt != nil && st.Attempt.ID == it.Attempt {
@@ -53,7 +55,9 @@ func (p *pass) refused(l *loaded, st *Step, node *Node, r *refusal) {
 	}
 	switch r.then {
 	case "wait":
-		p.later(l, st, r.ms, r.reason)
+		p.waits(l, st, r)
+	case "park":
+		p.park(l, st, node, r.reason)
 	case "ask":
 		if st.Preview == nil {
 			if p.to(l, st, "ask", r.reason) {
@@ -79,6 +83,12 @@ func (p *pass) accept(l *loaded, st *Step, node *Node, it *Intent) {
 	st.Tries++
 	if st.FirstTry == 0 {
 		st.FirstTry = p.now
+	}
+	if p.budgets() {
+		st.Until = 0
+		if st.Trying == 0 {
+			st.Trying = p.now
+		}
 	}
 	auto := st.Approval != nil && st.Approval.Auto
 	st.Attempt = &Attempt{ID: it.Attempt, Epoch: p.s.Owner(inc.Partition).Epoch, At: p.now, Auto: auto}

@@ -17,9 +17,12 @@ const (
 type refusal struct {
 	reason string
 	// then is what happens next: wait (tries again after ms), ask, fail,
-	// adopt (it is already so), or drop (nothing).
+	// adopt (it is already so), or park (a person decides).
 	then string
 	ms   int64
+	// held is set when people or another incident hold the step back, which may
+	// last and costs nothing of its budget.
+	held bool
 }
 
 // limits is the one place where everything that bounds an effect is decided.
@@ -30,23 +33,24 @@ func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
 		return nil
 	}
 	if who, what, ok := p.paused(inc.Project); ok {
-		return &refusal{reason: "paused by " + who + what, then: "wait", ms: heldWait}
+		return &refusal{reason: "paused by " + who + what, then: "wait", ms: heldWait, held: true}
 	}
 	if p.mode(inc) == Shadow {
 		return &refusal{reason: "the mode is shadow now", then: "fail"}
 	}
 	env := p.s.Env(inc.Project, inc.Environment)
 	if h := env.Hold; h != nil && node.Spec.Forward && h.N != inc.N {
-		return &refusal{reason: "held by " + h.By + ": " + h.Reason, then: "wait", ms: heldWait}
+		return &refusal{reason: "held by " + h.By + ": " + h.Reason, then: "wait", ms: heldWait, held: true}
 	}
 	if node.Spec.Serving && env.Lock != 0 && env.Lock != inc.N {
-		return &refusal{reason: IncidentName(env.Lock) + " is changing " + inc.Project + "/" + inc.Environment, then: "wait", ms: heldWait}
+		return &refusal{reason: IncidentName(env.Lock) + " is changing " + inc.Project + "/" + inc.Environment, then: "wait", ms: heldWait, held: true}
 	}
+	p.letGo(l, st)
 	if r := p.agreed(l, st, node); r != nil {
 		return r
 	}
-	if st.FirstTry > 0 && p.now-st.FirstTry > p.wait(l, node.Retry.For, retryFor) {
-		return &refusal{reason: "it has been tried for " + span(p.now-st.FirstTry) + "; a person decides now", then: "fail"}
+	if r := p.spent(l, st, node); r != nil {
+		return r
 	}
 	if node.Spec.Serving {
 		return p.situation(st, env)
@@ -57,9 +61,13 @@ func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
 // agreed checks that whoever must agree still does.
 func (p *pass) agreed(l *loaded, st *Step, node *Node) *refusal {
 	ap := st.Approval
+	valid := p.s.Config().Policies.Limits.WithDefaults().ApprovalValid
 	if ap == nil {
-		if node.Approve != nil || p.mode(l.inc) != Live {
+		switch {
+		case node.Approve != nil || p.mode(l.inc) != Live:
 			return &refusal{reason: "nobody has approved it", then: "ask"}
+		case p.overdue(st, valid):
+			return &refusal{reason: "it was due at " + p.moment(st.Offered) + " and did not come to it for more than " + span(valid), then: "ask"}
 		}
 		return nil
 	}
@@ -68,7 +76,6 @@ func (p *pass) agreed(l *loaded, st *Step, node *Node) *refusal {
 			return &refusal{reason: why, then: "ask"}
 		}
 	}
-	valid := p.s.Config().Policies.Limits.WithDefaults().ApprovalValid
 	if st.Chunk == 0 && st.Tries == 0 && p.now-ap.GivenAt > valid {
 		return &refusal{reason: "the approval is older than " + span(valid), then: "ask"}
 	}

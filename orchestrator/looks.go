@@ -9,11 +9,7 @@ const (
 
 // foldVerified takes in what a look at the outside found.
 func (p *pass) foldVerified(v *Verified) {
-	l := p.s.incident(v.N)
-	if l == nil {
-		return
-	}
-	st := l.step(v.StepRef)
+	l, st := p.about("a look", v.StepRef)
 	if st == nil || st.Attempt == nil || st.Attempt.ID != v.Attempt || st.Work != WorkVerify {
 		return
 	}
@@ -36,6 +32,9 @@ func (p *pass) foldVerified(v *Verified) {
 		}
 		p.line(l, "backout", titled(node)+": it did not happen"+suffix(v.Text))
 		p.ready(l, st, node, "it did not happen: "+v.Text)
+		if p.idled(l, st) {
+			p.park(l, st, node, plural(st.Idle, "attempt")+" led to nothing; last: it did not happen"+suffix(v.Text))
+		}
 	case OutcomeRunning:
 		p.stillRunning(l, st, node, v)
 	case OutcomeCannotTell:
@@ -46,6 +45,11 @@ func (p *pass) foldVerified(v *Verified) {
 func (p *pass) stillRunning(l *loaded, st *Step, node *Node, v *Verified) {
 	if st.Until == 0 {
 		st.Until = p.now + retryFor
+	}
+	if p.now >= st.Until && st.State == StepUnknown && p.budgets() {
+		st.Until = 0
+		p.askUnknown(l, st, node, "it was still running at "+clock(p.now)+": "+v.Text)
+		return
 	}
 	if p.now >= st.Until {
 		p.doubt(l, st, node, "it was still running at "+clock(p.now)+": "+v.Text, lookAgain)

@@ -120,6 +120,16 @@ func FuzzApply(f *testing.F) {
 		b.alert("5xx")
 		subjects := []string{orchestrator.SubjectEvents, orchestrator.SubjectCommands, orchestrator.SubjectConfig, orchestrator.SubjectAct(0)}
 		b.seq++
-		_, _ = b.fold.Apply(b.state, orchestrator.Entry{Seq: b.seq, Subject: subjects[int(which)%len(subjects)], Data: body})
+		_, err := b.fold.Apply(b.state, orchestrator.Entry{Seq: b.seq, Subject: subjects[int(which)%len(subjects)], Data: body})
+		if isGuard(err) {
+			return
+		}
+		if err == nil {
+			err = b.state.Flush()
+		}
+		if err != nil {
+			t.Fatalf("the fold stopped: %v", err)
+		}
+		b.alert("after it")
 	})
 }

@@ -3,15 +3,11 @@ package orchestrator
 // foldResult takes in how an attempt ended. Results are facts: they count
 // whoever reports them and however late, matched by attempt.
 func (p *pass) foldResult(r *Result) {
-	l := p.s.incident(r.N)
-	if l == nil {
+	l, st := p.about("a result", r.StepRef)
+	if st == nil {
 		return
 	}
-	st := l.step(r.StepRef)
-	node := (*Node)(nil)
-	if st != nil {
-		node = p.node(l, st)
-	}
+	node := p.node(l, st)
 	if node == nil || st.Attempt == nil || st.Attempt.ID != r.Attempt {
 		return
 	}
@@ -62,9 +58,28 @@ func (p *pass) observeTarget(l *loaded, node *Node, data []byte) {
 }
 
 func (p *pass) notStarted(l *loaded, st *Step, node *Node, why string) {
-	if p.to(l, st, "not_started", why) {
-		p.ready(l, st, node, why)
+	if !p.to(l, st, "not_started", why) {
+		return
 	}
+	if p.idled(l, st) {
+		p.park(l, st, node, plural(st.Idle, "attempt")+" led to nothing; last: "+why)
+		return
+	}
+	p.ready(l, st, node, why)
+}
+
+// about finds the step that a record is about; one about nothing is quarantined.
+func (p *pass) about(what string, ref StepRef) (*loaded, *Step) {
+	l := p.s.incident(ref.N)
+	if l == nil {
+		p.nowhere(what, ref)
+		return nil, nil
+	}
+	st := l.step(ref)
+	if st == nil {
+		p.nowhere(what, ref)
+	}
+	return l, st
 }
 
 // retry tries again later: nothing was done outside.
@@ -82,7 +97,7 @@ func (p *pass) retry(l *loaded, st *Step, node *Node, r *Result) {
 	if delay == 0 {
 		delay = int64(1000) << min(st.Failures-1, 5)
 	}
-	p.later(l, st, delay, r.Text)
+	p.later(l, st, p.left(l, st, node, delay), r.Text)
 }
 
 // doubt puts a step into unknown, or tries again what is safe to repeat.
@@ -105,16 +120,7 @@ func (p *pass) doubt(l *loaded, st *Step, node *Node, why string, settle int64) 
 
 // askUnknown puts an outcome nobody can know to a person.
 func (p *pass) askUnknown(l *loaded, st *Step, node *Node, why string) {
-	manual := ""
-	if st.Preview != nil && st.Preview.Manual != "" {
-		manual = ", or do it yourself: `" + st.Preview.Manual + "`"
-	}
-	st.Waiting = "a person: `retry`, `skip` or `confirm-done " + IncidentName(l.inc.N) + " " + node.ID + "`" + manual
-	l.touch(st)
-	if parent := l.step(StepRef{N: st.N, Ordinal: st.Ordinal, Round: st.Round}); st.Chunk > 0 && parent != nil {
-		parent.Waiting = st.Waiting
-		l.touch(parent)
-	}
+	manual := p.leaveToPerson(l, st, node)
 	p.page(l, "Unknown outcome of "+titled(node)+": "+why+". Choose `retry`, `skip` or `confirm-done`"+manual)
 }
 
@@ -122,9 +128,14 @@ func (p *pass) acceptedOutside(l *loaded, st *Step, r *Result) {
 	if r.Accepted == nil || !p.to(l, st, "accept", r.Text) {
 		return
 	}
-	st.Token, st.Until = r.Accepted.Token, p.now+r.Accepted.Until
+	until, after := r.Accepted.Until, r.Accepted.CheckAfter
+	if p.budgets() {
+		until = max(0, min(until, maxAccepted))
+		after = min(after, until)
+	}
+	st.Token, st.Until = r.Accepted.Token, p.now+until
 	st.Waiting = "the outside to finish, until " + clock(st.Until)
-	p.timer(l, st, p.now+max(1, r.Accepted.CheckAfter))
+	p.timer(l, st, p.now+max(1, after))
 }
 
 // orphan puts every attempt of an earlier claim in doubt: whoever made it can
@@ -142,7 +153,7 @@ func (p *pass) orphan(part int, epoch uint64) {
 			continue
 		}
 		st := l.step(ref)
-		if st == nil || st.State != StepRunning || st.Attempt.Epoch >= epoch {
+		if st == nil || st.State != StepRunning || st.Attempt == nil || st.Attempt.Epoch >= epoch {
 			continue
 		}
 		node := p.node(l, st)

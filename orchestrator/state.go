@@ -15,7 +15,9 @@ const cachedIncidents = 2048
 // is encoded once per Flush. Not safe for concurrent use.
 type State struct {
 	view View
-	meta Meta
+	// watch is view, and knows when it is at work.
+	watch *watched
+	meta  Meta
 	// metaDirty is set when meta differs from what the view holds.
 	metaDirty bool
 	loaded    map[uint64]*loaded
@@ -83,7 +85,8 @@ func NewState(v View) (*State, error) {
 // changes must not exist.
 func (s *State) Bind(v View) error {
 	first := s.view == nil
-	s.view = v
+	s.watch = &watched{View: v}
+	s.view = s.watch
 	if !first {
 		return nil
 	}

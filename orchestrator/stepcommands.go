@@ -80,7 +80,7 @@ func (p *pass) fits(verb string, st *Step) bool {
 	case "choose", "answer":
 		return isAsk
 	}
-	return st.State == StepUnknown || st.State == StepFailed
+	return st.unsettled()
 }
 
 func (p *pass) waitingSteps(l *loaded, keep func(*Step) bool) []string {
@@ -89,7 +89,7 @@ func (p *pass) waitingSteps(l *loaded, keep func(*Step) bool) []string {
 		if st.Chunk > 0 {
 			continue
 		}
-		waits := st.State == StepAwaiting || st.State == StepUnknown || (st.State == StepFailed && st.Waiting != "")
+		waits := st.State == StepAwaiting || st.State == StepUnknown || st.Parked > 0 || (st.State == StepFailed && st.Waiting != "")
 		if keep != nil {
 			waits = keep(st)
 		}
@@ -251,7 +251,7 @@ func (l *loaded) unsettled(st *Step) []*Step {
 	var open []*Step
 	for _, one := range l.steps {
 		mine := one == st || st.State == StepAccepted && one.Chunk > 0 && one.Ordinal == st.Ordinal && one.Round == st.Round
-		if mine && (one.State == StepUnknown || one.State == StepFailed) {
+		if mine && one.unsettled() {
 			open = append(open, one)
 		}
 	}

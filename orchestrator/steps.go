@@ -23,7 +23,7 @@ func (p *pass) to(l *loaded, st *Step, event, why string) bool {
 		p.s.view.Delete(BucketUnknown, stepKey(st.StepRef))
 	}
 	st.State, st.Since = StepState(next), p.now
-	st.Reason, st.Waiting = why, ""
+	st.Reason, st.Waiting, st.Parked = why, "", 0
 	if st.State == StepUnknown {
 		p.s.view.Put(BucketUnknown, stepKey(st.StepRef), []byte{1})
 	}
@@ -77,6 +77,12 @@ func (p *pass) ready(l *loaded, st *Step, node *Node, why string) {
 		prio = prioEffect
 	}
 	st.Waiting = "a free worker"
+	if p.budgets() && st.Offered == 0 {
+		st.Offered = p.now
+	}
+	if st.Held > 0 {
+		st.Waiting = why + ", since " + p.moment(st.Held) + "; looks again now"
+	}
 	p.work(l, st, WorkDo, prio)
 }
 
@@ -143,7 +149,7 @@ func (p *pass) fail(l *loaded, st *Step, node *Node, why string) {
 	case FailAsk:
 		p.askAboutFailure(l, st, node, why)
 	case FailOpen:
-		p.lead(l, node.OnFailure.Open)
+		p.fallBack(l, st, node, why)
 		return
 	case FailPage, FailStop, "":
 		p.stuck(l, st, node, why)

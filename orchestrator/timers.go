@@ -4,6 +4,11 @@ package orchestrator
 // a timer announced twice fires once.
 func (p *pass) foldTimer(t *TimerFired) {
 	l := p.s.incident(t.N)
+	if l == nil && p.fenced && p.budgets() {
+		p.s.view.Delete(BucketTimer, timerKey(t.Due, p.part, t.N, t.Name)) // or it would fire again and again
+		p.nowhere("a timer", StepRef{N: t.N})
+		return
+	}
 	if l == nil || !p.fenced || p.part != l.inc.Partition || t.Due > p.now {
 		return
 	}
@@ -49,7 +54,11 @@ func (p *pass) stepTimerFired(l *loaded, st *Step) {
 		if st.ID == chatStep {
 			st.Inputs = encoded(p.card(l, st))
 		}
-		p.ready(l, st, node, "")
+		why := ""
+		if p.budgets() {
+			why = st.Reason // so that the same refusal is not told again
+		}
+		p.ready(l, st, node, why)
 	case StepAccepted, StepUnknown:
 		p.work(l, st, WorkVerify, prioVerify)
 	case StepBlocked, StepReady, StepRunning, StepDone, StepFailed, StepSkipped, StepCancelled:

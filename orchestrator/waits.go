@@ -16,7 +16,11 @@ func (s *State) WaitsOn(inc *Incident, steps []*Step) []Awaited {
 	for _, st := range steps {
 		ended := st.State.Ended() && st.State != StepFailed
 		if st.Chunk == 0 && st.Waiting != "" && !ended {
-			out = append(out, Awaited{Step: st.ID, For: st.Waiting, Since: st.Since})
+			since := st.Since
+			if st.Held > 0 {
+				since = st.Held // it looks again every now and then, but waits since then
+			}
+			out = append(out, Awaited{Step: st.ID, For: st.Waiting, Since: since})
 		}
 		moving = moving || (st.Extra == nil && st.Chunk == 0 && (!st.State.Ended() || (st.State == StepFailed && st.Waiting != "")))
 	}

@@ -80,6 +80,9 @@ func (a *app) start(ctx context.Context) error {
 	if err := refuseFolder(a.cfg); err != nil {
 		return err
 	}
+	if err := bus.EnoughDisk(a.cfg.Instance.Data); err != nil {
+		return err
+	}
 	st, err := a.openStore(ctx)
 	if err != nil {
 		return err
@@ -141,7 +144,7 @@ func (a *app) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	a.clustered = a.server == nil && bus.Clustered(nc)
-	a.bus, err = bus.Open(ctx, nc, bus.Options{Replicas: a.cfg.NATS.Replicas})
+	a.bus, err = bus.Open(ctx, nc, bus.Options{Replicas: a.cfg.NATS.Replicas, MaxBytes: int64(a.cfg.NATS.MaxLog), Embedded: a.server})
 	return err
 }
 
@@ -198,7 +201,7 @@ func (a *app) startEngine(ctx context.Context, st *store.Store, actions *actionS
 		Log: instrumentedLog(a.bus), Store: st, Rules: workflows.NewEvaluator(), Actions: instrumentedActions(actions.all),
 		Core:  engine.CoreOptions{Instance: instance, Boot: boot, Alone: a.server != nil},
 		Inbox: &inbox{bus: a.bus, rings: rings}, Sources: actions.sources, SourceEvery: actions.pollEvery,
-		Keeper: a.bus, Snapshots: a.snapshotsOf(), SnapshotEvery: time.Duration(a.cfg.Instance.SnapshotEvery),
+		Keeper: a.bus, Room: a.bus, Snapshots: a.snapshotsOf(), SnapshotEvery: time.Duration(a.cfg.Instance.SnapshotEvery),
 		Logger: a.o.Logger, Metrics: instrumentedMetrics(newMetrics(registry)),
 	}
 	if err := a.joinOthers(&o); err != nil {
@@ -208,6 +211,7 @@ func (a *app) startEngine(ctx context.Context, st *store.Store, actions *actionS
 		return err
 	}
 	registry.MustRegister(newStateMetrics(a.engine))
+	a.roomMetrics(registry)
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	go func() { a.ended <- a.engine.Run(ctx) }()
 	a.onClose("the engine", func() error {
@@ -363,7 +367,11 @@ func (a *app) ready(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	notes := map[string]string{"status": "ready", "owner": fmt.Sprint(owner), "sync": "every entry is on disk before it is acknowledged"}
+	room, err := a.logRoom()
+	if err != nil {
+		return nil, err
+	}
+	notes := map[string]string{"status": "ready", "log": room, "owner": fmt.Sprint(owner), "sync": "every entry is on disk before it is acknowledged"}
 	if a.server == nil {
 		notes["sync"] = "not verified: an external NATS server does not tell; its configuration must say sync_interval: always"
 	}

@@ -18,21 +18,27 @@ import (
 )
 
 // crash kills this very process with SIGKILL when a named point is reached for
-// the n-th time: BACKOUT_CRASH=after-intent:2. It wraps what the engine is given
+// the n-th time: BACKOUT_CRASH=after-intent:2. BACKOUT_PAUSE stops it with SIGSTOP
+// instead, until somebody sends SIGCONT. It wraps what the engine is given
 // (log, actions, metrics), so that the engine under test is the shipped one.
 type crash struct {
-	mu    sync.Mutex
-	point string
-	left  int
+	mu     sync.Mutex
+	point  string
+	left   int
+	signal syscall.Signal
 }
 
 func newCrash() *crash {
-	name, n, _ := strings.Cut(os.Getenv("BACKOUT_CRASH"), ":")
+	at, signal := os.Getenv("BACKOUT_CRASH"), syscall.SIGKILL
+	if at == "" {
+		at, signal = os.Getenv("BACKOUT_PAUSE"), syscall.SIGSTOP
+	}
+	name, n, _ := strings.Cut(at, ":")
 	left, err := strconv.Atoi(n)
 	if err != nil {
 		left = 1
 	}
-	return &crash{point: name, left: left}
+	return &crash{point: name, left: left, signal: signal}
 }
 
 func (c *crash) at(point string) {
@@ -41,11 +47,15 @@ func (c *crash) at(point string) {
 	if point != c.point {
 		return
 	}
-	if c.left--; c.left == 0 {
-		fmt.Fprintln(os.Stderr, "crash point", point)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	if c.left--; c.left != 0 {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "crash point", point)
+	_ = syscall.Kill(os.Getpid(), c.signal)
+	if c.signal == syscall.SIGKILL {
 		select {} // SIGKILL arrives; nothing after this line may run
 	}
+	<-time.After(100 * time.Millisecond) // the stop reaches this thread a moment later
 }
 
 func instrumentedLog(l orchestrator.Log) orchestrator.Log { return &crashLog{Log: l, c: newCrash()} }

@@ -50,6 +50,7 @@ func doctorCommand() *cobra.Command {
 				finding(false, "running: %v", err)
 			} else {
 				finding(true, "Backout at %s is ready; log: %s", cf.server, notes["sync"])
+				finding(true, "the log takes %s", notes["log"])
 			}
 			if bad > 0 {
 				return fmt.Errorf("%d thing(s) to fix", bad)

@@ -60,6 +60,10 @@ type shopOptions struct {
 	// NATSURL names an external server; Env is added to Backout's environment.
 	NATSURL string
 	Env     []string
+	// MaxLog is nats.max_log, its default when empty.
+	MaxLog string
+	// Disk gives the data folder a disk of its own of this size, such as 64m.
+	Disk string
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
 }
@@ -74,6 +78,7 @@ type shop struct {
 	urls    sandbox.URLs
 	sandbox *process
 	backout *process
+	disk    *disk
 	// mu guards what changes when Backout starts again.
 	mu    sync.Mutex
 	ready map[string]string
@@ -96,6 +101,9 @@ func newShop(tb testing.TB, o shopOptions) *shop {
 	}
 	s.startSandbox()
 	s.writeConfig()
+	if o.Disk != "" {
+		s.disk = mountDisk(tb, s.path("data"), o.Disk)
+	}
 	s.restart("")
 	s.token = s.newToken("ann", "person")
 	return s
@@ -130,7 +138,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Heartbeat": s.o.Heartbeat, "Shops": s.shops()}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"
@@ -153,7 +161,7 @@ func (s *shop) shops() []int {
 func (s *shop) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *shop) serveArgs() []string {
-	args := []string{s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json"}
+	args := append(s.disk.inside(), s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json")
 	if s.o.Workflows != "" {
 		args = append(args, "--workflows", s.o.Workflows)
 	}
@@ -196,7 +204,7 @@ func (s *shop) at(name string) string {
 // newToken makes a token with the first admin token.
 func (s *shop) newToken(person, scope string) string {
 	s.t.Helper()
-	admin := (&clientFlags{server: s.at("admin"), data: s.path("data")}).client()
+	admin := (&clientFlags{server: s.at("admin"), data: s.disk.seen(s.path("data"))}).client()
 	secret := must(newToken())(s.t)
 	t := orchestrator.Token{Hash: console.HashToken(secret), Person: person, Scope: scope, Label: "test"}
 	if err := admin.post(s.t.Context(), "/api/v1/tokens", t, &t); err != nil {

@@ -23,7 +23,7 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 	}
 	delete(vercel, "")
 	o := gateway.Options{
-		Sources: hookSources(a.cfg.Hooks), Append: a.engine.Ingest, PutBlob: a.bus.PutBlob, Tokens: a.token,
+		Sources: hookSources(a.cfg.Hooks), Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
 		VercelProjects: vercel, Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
 	}
 	if actions.chat != nil {

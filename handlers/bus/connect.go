@@ -13,7 +13,8 @@ func clientOptions() []nats.Option {
 	return []nats.Option{
 		nats.Name("backout"), nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2),
 		nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond), nats.Timeout(2 * time.Second),
-		nats.NoEcho(), // bells and heartbeats are about others
+		nats.ReconnectBufSize(-1), // what was not sent is not sent when the server is back: it may be too late by then
+		nats.NoEcho(),             // bells and heartbeats are about others
 	}
 }
 

@@ -24,6 +24,9 @@ const headerSum = "Backout-Sum"
 // Append implements orchestrator.Log. The server has synced the entry to disk
 // when it returns. A sequence of 0 means that the entry was there already.
 func (b *Bus) Append(ctx context.Context, m orchestrator.Message) (uint64, error) {
+	if !b.nc.IsConnected() {
+		return 0, fmt.Errorf("%w: not connected to NATS", orchestrator.ErrLogGone)
+	}
 	msg := &nats.Msg{Subject: m.Subject, Data: m.Data}
 	opts := []jetstream.PublishOpt{jetstream.WithMsgID(m.ID), jetstream.WithRetryAttempts(0)}
 	if m.Fence != nil {
@@ -55,6 +58,9 @@ func (b *Bus) answered(err error) {
 }
 
 func appendError(m orchestrator.Message, err error) error {
+	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionReconnecting) {
+		return fmt.Errorf("%w: %w", orchestrator.ErrLogGone, err)
+	}
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch int(api.ErrorCode) {
 		case codeWrongLastSequence:

@@ -19,6 +19,12 @@ import (
 // engineUser is the only one who may touch the log.
 const engineUser = "backout-engine"
 
+// noStoreLimit lifts the server's own limit on what its streams may reserve. It is
+// three quarters of the free disk otherwise, so that a log with a limit of 4 GiB
+// could not be opened on a disk with 10 GB free however little it takes; the bus
+// looks at the disk itself (room.go).
+const noStoreLimit = 1 << 50
+
 // startWait bounds the start of the embedded server.
 const startWait = 30 * time.Second
 
@@ -35,6 +41,7 @@ type ServerOptions struct {
 type Server struct {
 	ns       *server.Server
 	password string
+	dir      string
 }
 
 // StartServer starts the embedded server. Publishers on the listener may publish
@@ -47,7 +54,7 @@ func StartServer(o ServerOptions) (*Server, error) {
 	if _, err := rand.Read(secret); err != nil {
 		return nil, fmt.Errorf("making the engine's password: %w", err)
 	}
-	s := &Server{password: hex.EncodeToString(secret)}
+	s := &Server{password: hex.EncodeToString(secret), dir: o.Dir}
 	opts, err := s.options(o)
 	if err != nil {
 		return nil, err
@@ -73,7 +80,7 @@ func (s *Server) options(o ServerOptions) (*server.Options, error) {
 		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
 	}
 	opts := &server.Options{
-		ServerName: "backout", JetStream: true, StoreDir: o.Dir, SyncAlways: true,
+		ServerName: "backout", JetStream: true, StoreDir: o.Dir, SyncAlways: true, JetStreamMaxStore: noStoreLimit,
 		NoLog: true, NoSigs: true, MaxPayload: 1 << 20, DontListen: true,
 		Users: []*server.User{
 			{Username: engineUser, Password: s.password},

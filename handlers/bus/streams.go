@@ -21,6 +21,14 @@ const (
 	blobsKept      = 30 * 24 * time.Hour
 )
 
+// minPayload is what a message of the log may take, headers included; inboxPart
+// and minInbox make the limit of the inbox out of that of the log.
+const (
+	minPayload = 1 << 20
+	inboxPart  = 4
+	minInbox   = 64 << 20
+)
+
 // Partitions of a new log on a cluster, where several instances share the work.
 const clusterPartitions = 16
 
@@ -32,6 +40,7 @@ type Bus struct {
 	snapshots jetstream.ObjectStore
 	inbox     string
 	logID     string
+	embedded  *Server
 	unheard   unheard
 }
 
@@ -48,6 +57,8 @@ type Options struct {
 	// chosen here.
 	Lineage    string
 	Partitions int
+	// Embedded is the server inside this process, nil for an external one.
+	Embedded *Server
 }
 
 // Clustered reports whether the server is one of a cluster.
@@ -79,7 +90,10 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Bus, error) {
 		return nil, fmt.Errorf("opening JetStream: %w", err)
 	}
 	o.complete(Clustered(nc))
-	b := &Bus{nc: nc, js: js}
+	if most := nc.MaxPayload(); most < minPayload {
+		return nil, fmt.Errorf("the NATS server takes messages up to %d bytes; Backout needs max_payload: 1MB there", most)
+	}
+	b := &Bus{nc: nc, js: js, embedded: o.Embedded}
 	if err := b.openLog(ctx, &o); err != nil {
 		return nil, err
 	}
@@ -106,7 +120,7 @@ func (b *Bus) openLog(ctx context.Context, o *Options) error {
 		s, err = b.makeLog(ctx, o)
 	}
 	if err != nil {
-		return fmt.Errorf("making the stream %s: %w; the server needs JetStream, and the user the right to make streams", LogStream, err)
+		return fmt.Errorf("making the stream %s with a limit of %d bytes: %w; the server needs JetStream and that much in its max_file_store (or give nats.max_log less), and the user the right to make streams", LogStream, o.MaxBytes, err)
 	}
 	cfg := s.CachedInfo().Config
 	if cfg.Replicas < o.Replicas {
@@ -159,7 +173,7 @@ func inboxConfig(o *Options) jetstream.StreamConfig {
 		Name: InboxStream, Description: "Backout: events from publishers",
 		Subjects: []string{"backout.event.deploy.*", "backout.event.alert.*", "backout.event.webhook.*"},
 		Storage:  jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy,
-		Discard: jetstream.DiscardNew, MaxBytes: o.MaxBytes, AllowDirect: true, MaxMsgSize: 1 << 20,
+		Discard: jetstream.DiscardNew, MaxBytes: max(o.MaxBytes/inboxPart, minInbox), AllowDirect: true, MaxMsgSize: 1 << 20,
 		Duplicates: 100 * time.Millisecond,
 	}
 }
@@ -169,6 +183,9 @@ func (b *Bus) Conn() *nats.Conn { return b.nc }
 
 // Alive reports an error when the server does not answer.
 func (b *Bus) Alive(ctx context.Context) error {
+	if !b.nc.IsConnected() {
+		return errors.New("NATS cannot be reached; Backout connects again by itself, nothing is taken meanwhile")
+	}
 	if err := b.nc.FlushWithContext(ctx); err != nil {
 		return fmt.Errorf("asking NATS for a sign of life: %w", err)
 	}

@@ -136,8 +136,15 @@ func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Del
 func (g *Gateway) busy(w http.ResponseWriter, r *http.Request, s Source, err error) {
 	g.opt.Logger.ErrorContext(r.Context(), "a delivery could not be kept; the sender was asked to repeat it", "source", s.Name, "error", err)
 	w.Header().Set("Retry-After", "5")
-	if errors.Is(err, orchestrator.ErrLogFull) {
+	switch {
+	case errors.Is(err, orchestrator.ErrLogFull):
 		answerError(w, http.StatusServiceUnavailable, "the log is full; nothing was taken, send it again later")
+		return
+	case errors.Is(err, orchestrator.ErrLogNearlyFull):
+		answerError(w, http.StatusServiceUnavailable, "the log is nearly full, so new signals are refused; nothing was taken, send it again later")
+		return
+	case errors.Is(err, orchestrator.ErrLogGone):
+		answerError(w, http.StatusServiceUnavailable, "the log cannot be reached; nothing was taken, send it again later")
 		return
 	}
 	answerError(w, http.StatusServiceUnavailable, "the log did not take it in time; send it again, twice does no harm")

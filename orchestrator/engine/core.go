@@ -184,6 +184,14 @@ func (c *Core) Post(p int, records ...orchestrator.Record) {
 	}
 }
 
+// maxBacklog is how many records may wait for the log before what a provider said
+// is dropped: while the log takes nothing it grows old, and the next poll says it
+// anew.
+const maxBacklog = 64
+
+// backlog is how many records of a partition wait for the log.
+func (c *Core) backlog(p int) int { return len(c.shards[p].act.items) }
+
 // Stop starts no new work; what runs may report.
 func (c *Core) Stop() { c.stopping = true }
 

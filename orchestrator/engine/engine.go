@@ -40,6 +40,8 @@ type Options struct {
 	Sources []orchestrator.Source
 	// SourceEvery is the pause between two polls of a source; 0 means 30 s.
 	SourceEvery time.Duration
+	// Room tells how full the log is; nil when it has no limit.
+	Room orchestrator.Sized
 	// Heart carries heartbeats between instances; nil when there can be no other.
 	Heart Heart
 	// Bell rings when another instance may have appended something.
@@ -81,7 +83,10 @@ type Engine struct {
 	waiting  []waiter
 	watchers map[chan []uint64]bool
 	pumping  bool
+	// pumpMost bounds the next batch of the inbox.
+	pumpMost int
 	failed   error
+	room     *room
 	polled   time.Time
 	// rung is when the bell rang last; peers are the other instances that were heard.
 	rung   time.Time
@@ -154,6 +159,7 @@ func New(o Options) (*Engine, error) {
 		opt: o, core: NewCore(fold, state, o.Core), view: view, inputs: make(chan func(), 1024),
 		pending: map[uint64]orchestrator.Entry{}, watchers: map[chan []uint64]bool{}, done: make(chan struct{}),
 		replies: replies{waiting: map[string]chan orchestrator.Reply{}}, peers: map[string]peer{}, blind: map[string]string{}, clock: newClockGuard(o.Clock),
+		room: newRoom(), pumpMost: pumpRecords,
 	}
 	e.events = newIngress(e, orchestrator.SubjectEvents)
 	e.words = newIngress(e, orchestrator.SubjectCommands)
@@ -182,8 +188,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, in := range []*ingress{e.events, e.words, e.admin} {
 		e.tasks.Go(in.run)
 	}
+	if e.opt.Room != nil {
+		e.weigh() // before anything is taken
+		e.tasks.Go(e.watchRoom)
+	}
+	polls, endPolls := context.WithCancel(ctx)
+	defer endPolls() // also when a guard ends the engine and ctx goes on
 	for _, s := range e.opt.Sources {
-		e.tasks.Go(func() { e.pollSource(ctx, s) })
+		e.tasks.Go(func() { e.pollSource(polls, s) })
 	}
 	if e.opt.Heart != nil {
 		e.tasks.Go(e.listen)

@@ -61,6 +61,8 @@ type counted struct {
 	mu    sync.Mutex
 	calls map[string]int
 	fail  error
+	// during is called while a call is under way.
+	during func()
 }
 
 func (c *counted) Spec() orchestrator.Spec {
@@ -71,6 +73,9 @@ func (c *counted) Do(_ context.Context, call orchestrator.Call) (orchestrator.Ou
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls[call.Key]++
+	if c.during != nil {
+		c.during()
+	}
 	return orchestrator.Output{Text: "counted"}, c.fail
 }
 

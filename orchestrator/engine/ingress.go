@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
+
+// goneWait is how long a message waits for a server that is not there: one that
+// restarts is back by then, and who waits for longer is better told.
+const goneWait = 2 * time.Second
 
 // Bounds of one bundle: an entry stays under 512 KiB unless a single request is
 // larger than that.
@@ -32,6 +37,19 @@ type request struct {
 	body  []byte
 	count int
 	done  chan appended
+	// left is closed when nobody waits any more.
+	left <-chan struct{}
+}
+
+// given reports whether somebody still waits. What was said long ago and reported
+// as failed must not be carried out when the log comes back.
+func (r *request) given() bool {
+	select {
+	case <-r.left:
+		return false
+	default:
+		return true
+	}
 }
 
 type appended struct {
@@ -49,7 +67,10 @@ func (in *ingress) add(ctx context.Context, records []orchestrator.Record) (uint
 	if err != nil {
 		return 0, err
 	}
-	r := &request{body: body, count: len(records), done: make(chan appended, 1)}
+	if len(body) > orchestrator.MaxEntry-entryBytes {
+		return 0, fmt.Errorf("%d bytes are %w", len(body), orchestrator.ErrTooLong)
+	}
+	r := &request{body: body, count: len(records), done: make(chan appended, 1), left: ctx.Done()}
 	select {
 	case in.queue <- r:
 	case <-ctx.Done():
@@ -74,7 +95,9 @@ func (in *ingress) run() {
 			for r != nil {
 				var rs []*request
 				rs, r = in.bundle(r)
-				in.append(rs)
+				if rs = slices.DeleteFunc(rs, func(r *request) bool { return !r.given() }); len(rs) > 0 {
+					in.append(rs)
+				}
 			}
 		case <-in.e.ctx.Done():
 			return
@@ -127,12 +150,12 @@ func (in *ingress) append(rs []*request) {
 
 // persist tries until the fate of the message is known, under the same id.
 func (in *ingress) persist(m orchestrator.Message) (uint64, error) {
-	deadline := time.Now().Add(persistFor)
+	began := time.Now()
 	for {
 		ctx, cancel := context.WithTimeout(in.e.ctx, appendWait)
-		seq, err := in.e.opt.Log.Append(ctx, m)
+		seq, err := in.e.appendTo(ctx, m)
 		cancel()
-		if err == nil || errors.Is(err, orchestrator.ErrLogFull) || errors.Is(err, orchestrator.ErrFenced) || time.Now().After(deadline) {
+		if err == nil || known(err) || time.Since(began) > persistFor || (errors.Is(err, orchestrator.ErrLogGone) && time.Since(began) > goneWait) {
 			return seq, err
 		}
 		select {
@@ -143,9 +166,17 @@ func (in *ingress) persist(m orchestrator.Message) (uint64, error) {
 	}
 }
 
+// known reports whether the fate of a message is: it was turned away.
+func known(err error) bool {
+	return errors.Is(err, orchestrator.ErrLogFull) || errors.Is(err, orchestrator.ErrFenced) || errors.Is(err, orchestrator.ErrTooLong)
+}
+
 // Ingest appends events and quarantined bodies; it returns when they are on
-// disk. ErrLogFull means that the log takes no more.
+// disk. ErrLogNearlyFull and ErrLogFull mean that the log takes no more of them.
 func (e *Engine) Ingest(ctx context.Context, records []orchestrator.Record) error {
+	if e.room.now().Refusing {
+		return orchestrator.ErrLogNearlyFull
+	}
 	_, err := e.events.add(ctx, records)
 	return err
 }

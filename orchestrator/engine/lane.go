@@ -35,6 +35,8 @@ type item struct {
 	// or dropped; job is the intent's job.
 	key, timer string
 	job        *job
+	// json is the record encoded, once it was.
+	json []byte
 }
 
 // sent is a message that was handed out for appending.
@@ -79,7 +81,13 @@ func (c *Core) compose(s *shard, l *lane, now time.Time) {
 	if len(l.items) == 0 {
 		return
 	}
-	n := min(len(l.items), maxBundle)
+	bodies, err := l.bundle(l == s.pump)
+	if len(bodies) == 0 {
+		c.free(s, l.items[:1]) // it cannot be encoded, which is the same for ever
+		l.items = l.items[1:]
+		return
+	}
+	n := len(bodies)
 	items := l.items[:n:n]
 	l.items = l.items[n:]
 	c.sent++
@@ -95,12 +103,11 @@ func (c *Core) compose(s *shard, l *lane, now time.Time) {
 	}
 	env := orchestrator.Envelope{ID: m.msg.ID, At: now.UnixMilli(), Boot: c.opt.Boot, Epoch: s.epoch}
 	for _, it := range items {
-		env.Records = append(env.Records, it.rec)
 		if it.job != nil {
 			it.job.published = now
 		}
 	}
-	data, err := env.Encode()
+	data, err := env.EncodeWith(bodies)
 	if err != nil {
 		c.free(s, items)
 		return
@@ -137,6 +144,9 @@ func (c *Core) Appended(now time.Time, a Append, err error) {
 	case errors.Is(err, orchestrator.ErrFenced):
 		c.fenced(s, l, m)
 		s.claimAfter = later(s.claimAfter, now.Add(claimPause))
+	case errors.Is(err, orchestrator.ErrTooLong):
+		l.inflight = nil
+		c.free(s, m.items)
 	default:
 		m.retry = now.Add(appendRetry)
 	}

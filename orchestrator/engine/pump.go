@@ -31,10 +31,11 @@ type Inbox interface {
 // owns partition 0. The batch is one fenced entry; the fold keeps how far it
 // came, so a batch read twice counts once.
 func (e *Engine) pump() {
-	if e.opt.Inbox == nil || e.pumping || !e.core.Owns(0) || !e.core.PumpIdle() {
-		return
+	if e.opt.Inbox == nil || e.pumping || !e.core.Owns(0) || !e.core.PumpIdle() || e.room.now().Refusing {
+		return // while signals are refused, the inbox keeps them
 	}
 	e.pumping = true
+	most := e.pumpMost
 	e.purge()
 	meta := e.core.State().Meta()
 	from := meta.InboxCursor + 1
@@ -44,7 +45,7 @@ func (e *Engine) pump() {
 	e.tasks.Go(func() {
 		ctx, cancel := context.WithTimeout(e.ctx, readWait)
 		defer cancel()
-		records, to, err := e.opt.Inbox.Take(ctx, from, pumpRecords, pumpBytes)
+		records, to, err := e.opt.Inbox.Take(ctx, from, most, pumpBytes)
 		if err != nil && e.ctx.Err() == nil {
 			e.opt.Logger.WarnContext(ctx, "the inbox could not be read; trying again", "error", err)
 			wait := time.NewTimer(pumpWait)
@@ -54,10 +55,15 @@ func (e *Engine) pump() {
 			case <-e.ctx.Done():
 			}
 		}
+		items := fitting(records)
 		e.input(func() {
-			e.pumping = false
-			if len(records) > 0 {
-				e.core.Pump(orchestrator.InboxRange{ID: e.opt.Inbox.ID(), From: from, To: to}, records)
+			e.pumping, e.pumpMost = false, pumpRecords
+			if len(items) < len(records) {
+				e.pumpMost = len(items) // a text may grow sixfold in the log: take fewer
+				return
+			}
+			if len(items) > 0 && !e.room.now().Refusing {
+				e.core.pump(orchestrator.InboxRange{ID: e.opt.Inbox.ID(), From: from, To: to}, items)
 			}
 		})
 	})
@@ -79,15 +85,15 @@ func (e *Engine) purge() {
 	})
 }
 
-// Pump queues a batch of the inbox as one entry.
-func (c *Core) Pump(r orchestrator.InboxRange, records []orchestrator.Record) {
+// pump queues a batch of the inbox as one entry.
+func (c *Core) pump(r orchestrator.InboxRange, items []item) {
 	if len(c.shards) == 0 {
 		return
 	}
 	s := c.shards[0]
 	s.pump.queue(item{rec: orchestrator.Record{Inbox: &r}})
-	for i := range records {
-		s.pump.queue(item{rec: records[i]})
+	for i := range items {
+		s.pump.queue(items[i])
 	}
 }
 

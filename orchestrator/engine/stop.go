@@ -29,6 +29,10 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 			e.drain()
 		case <-e.wake.C:
 		case <-hand.C:
+			if s := e.room.now(); !s.Failing.IsZero() {
+				e.opt.Logger.Warn("stopped without giving back what is owned: the log takes nothing", "since", s.Failing, "error", s.Cause)
+				return errors.Join(e.failed, e.closing(cancel))
+			}
 			release = e.opt.Heart != nil
 		case <-deadline.C:
 			e.opt.Logger.Warn("stopped while calls were under way; they will be looked at after the next start")

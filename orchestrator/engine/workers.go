@@ -15,7 +15,7 @@ func (e *Engine) append(a Append) {
 	e.tasks.Go(func() {
 		ctx, cancel := context.WithTimeout(e.ctx, appendWait)
 		defer cancel()
-		seq, err := e.opt.Log.Append(ctx, a.Msg)
+		seq, err := e.appendTo(ctx, a.Msg)
 		e.input(func() {
 			if err == nil && seq > 0 {
 				e.offer(orchestrator.Entry{Seq: seq, Subject: a.Msg.Subject, Data: a.Msg.Data})
@@ -39,7 +39,7 @@ func (e *Engine) start(t Task) {
 		started := time.Now()
 		ctx, cancel := context.WithTimeout(e.ctx, max(t.Timeout, time.Second))
 		defer cancel()
-		rec, outcome := e.perform(ctx, t)
+		rec, outcome := e.within(ctx, t)
 		if e.opt.Metrics != nil {
 			e.opt.Metrics.Called(t.Action, t.Kind, outcome, time.Since(started))
 		}
@@ -74,12 +74,44 @@ func (e *Engine) timed(rec *orchestrator.Record) {
 	}
 }
 
+// hungWait is how long after its deadline a handler may still answer.
+const hungWait = 5 * time.Second
+
+// within makes the call and answers for a handler that does not: its step must not
+// be under way for ever. The goroutine that hangs belongs to nobody any more; what
+// it brings is not heard.
+func (e *Engine) within(ctx context.Context, t Task) (rec orchestrator.Record, outcome string) {
+	type answer struct {
+		rec     orchestrator.Record
+		outcome string
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		rec, outcome := e.perform(ctx, t)
+		answered <- answer{rec, outcome}
+	}()
+	select {
+	case a := <-answered:
+		return a.rec, a.outcome
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(hungWait)
+	defer grace.Stop()
+	select {
+	case a := <-answered:
+		return a.rec, a.outcome
+	case <-grace.C:
+	}
+	e.opt.Logger.ErrorContext(ctx, "an action did not come back in time", "action", t.Action)
+	return broken(t, "the handler of this action did not come back in time"), "hung"
+}
+
 // perform makes the call. A panic in a handler is an outcome nobody knows.
 func (e *Engine) perform(ctx context.Context, t Task) (rec orchestrator.Record, outcome string) {
 	defer func() {
 		if r := recover(); r != nil {
 			e.opt.Logger.ErrorContext(ctx, "an action panicked", "action", t.Action, "panic", fmt.Sprint(r))
-			rec, outcome = panicked(t), "panic"
+			rec, outcome = broken(t, "the handler of this action broke while it ran; see the log"), "panic"
 		}
 	}()
 	action, ok := e.opt.Actions[t.Action]
@@ -101,8 +133,8 @@ func (e *Engine) perform(ctx context.Context, t Task) (rec orchestrator.Record, 
 	return missing(t), "missing"
 }
 
-func panicked(t Task) orchestrator.Record {
-	const text = "the handler of this action broke while it ran; see the log"
+// broken is the answer for a handler that gave none.
+func broken(t Task, text string) orchestrator.Record {
 	if t.Kind == TaskDo {
 		return t.Result(orchestrator.Result{Kind: orchestrator.ResultInDoubt, Text: text})
 	}
@@ -235,7 +267,7 @@ func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
 			if err != nil {
 				e.blind[s.Name()] = err.Error()
 			}
-			if len(records) > 0 && e.core.Owns(0) {
+			if len(records) > 0 && e.core.Owns(0) && e.core.backlog(0) < maxBacklog {
 				e.core.Post(0, records...)
 			}
 		})

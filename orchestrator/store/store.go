@@ -151,6 +151,9 @@ func (s *Store) Discard() error {
 	}
 	err := s.tx.Rollback()
 	s.tx = nil
+	if errors.Is(err, bolterrors.ErrTxClosed) {
+		return nil // a commit that failed has dropped it already
+	}
 	return err
 }
 
