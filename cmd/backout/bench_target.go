@@ -26,9 +26,9 @@ type benchTarget struct {
 }
 
 func startBenchTarget(ctx context.Context) (*benchTarget, error) {
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	ln, err := listenLoopback(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("listening for the bench's calls: %w", err)
+		return nil, err
 	}
 	t := &benchTarget{
 		url: "http://" + ln.Addr().String() + "/", client: &http.Client{Timeout: 10 * time.Second},
@@ -37,6 +37,14 @@ func startBenchTarget(ctx context.Context) (*benchTarget, error) {
 	t.server = &http.Server{Handler: t, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = t.server.Serve(ln) }()
 	return t, nil
+}
+
+func listenLoopback(ctx context.Context) (net.Listener, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listening for the bench's calls: %w", err)
+	}
+	return ln, nil
 }
 
 // ServeHTTP notes when a call arrived.
