@@ -35,18 +35,25 @@ type Instance struct {
 	AdminListen string `yaml:"admin_listen"`
 	// Data is the folder of the log and the store, relative to the working directory.
 	Data string `yaml:"data"`
+	// Snapshots is the folder of periodic copies of the state, by default one in
+	// Data; SnapshotEvery is how often one is made, at least a minute.
+	Snapshots     string   `yaml:"snapshots"`
+	SnapshotEvery Duration `yaml:"snapshot_every"`
 	// Timezone is an IANA name; times shown to people are in it.
 	Timezone string `yaml:"timezone"`
 }
 
 // NATS says where publishers connect (Listen, "off" for nowhere) or which
-// external server to use (URL, with User and Password, or Creds).
+// external server to use (URL, several of a cluster joined by commas, with User and
+// Password, or Creds). Replicas is how many servers keep the log: 0 means 3 on a
+// cluster and 1 on a single server.
 type NATS struct {
 	Listen   string `yaml:"listen"`
 	URL      string `yaml:"url"`
 	User     string `yaml:"user"`
 	Password Secret `yaml:"password"`
 	Creds    Secret `yaml:"creds"`
+	Replicas int    `yaml:"replicas"`
 }
 
 // Person is somebody who may be paged or may approve. ID, email and Slack id are
@@ -165,6 +172,8 @@ func defaults() *Config {
 			AdminListen: "127.0.0.1:8080",
 			Data:        "backout-data",
 			Timezone:    "UTC",
+
+			SnapshotEvery: Duration(time.Hour),
 		},
 		NATS: NATS{Listen: "127.0.0.1:4222"},
 		Policies: Policies{

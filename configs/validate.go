@@ -84,6 +84,9 @@ func (k *checker) instance() {
 	if !isListen(in.AdminListen) {
 		k.wrong("instance.admin_listen", fmt.Sprintf("%q is not a place to listen", in.AdminListen), "write HOST:PORT such as 127.0.0.1:8080")
 	}
+	if in.SnapshotEvery < Duration(time.Minute) {
+		k.wrong("instance.snapshot_every", "snapshots would never end", "write at least 1m; 1h is usual")
+	}
 	if in.Data == "" {
 		k.wrong("instance.data", "the data needs a folder", "write one such as /var/lib/backout")
 	}
@@ -100,6 +103,9 @@ func (k *checker) nats() {
 	if n.URL != "" && !isNATSURL(n.URL) {
 		k.wrong("nats.url", "this is not the address of a NATS server", "write nats://HOST:PORT or tls://HOST:PORT; user and password have keys of their own")
 	}
+	if n.Replicas < 0 || n.Replicas > 5 || n.Replicas == 2 || n.Replicas == 4 {
+		k.wrong("nats.replicas", fmt.Sprintf("%d servers cannot keep the log", n.Replicas), "write 3 or 5 on a cluster, 1 on a single server, or leave it out")
+	}
 	if n.Password.IsSet() != (n.User != "") {
 		k.wrong("nats", "user and password belong together", "give both or none")
 	}
@@ -108,7 +114,13 @@ func (k *checker) nats() {
 	}
 }
 
+// isNATSURL takes one address, or those of a cluster joined by commas.
 func isNATSURL(text string) bool {
-	scheme, rest, ok := strings.Cut(text, "://")
-	return ok && (scheme == "nats" || scheme == "tls") && isHost(rest)
+	for one := range strings.SplitSeq(text, ",") {
+		scheme, rest, ok := strings.Cut(strings.TrimSpace(one), "://")
+		if !ok || (scheme != "nats" && scheme != "tls") || !isHost(rest) {
+			return false
+		}
+	}
+	return true
 }

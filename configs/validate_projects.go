@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // upstreams are the providers whose outages explain things better than a deploy.
@@ -30,6 +32,9 @@ func (k *checker) projects() {
 }
 
 func (k *checker) project(at string, p *Project) {
+	if p.ID == orchestrator.SelfProject {
+		k.wrong(at+".id", fmt.Sprintf("%q is the name of Backout's own incidents", p.ID), "choose another id")
+	}
 	if p.Mode != "" {
 		k.oneOf(at+".mode", "the mode", p.Mode, "shadow", "advise", "live")
 	}

@@ -137,6 +137,9 @@ type Outcome struct {
 	Text       string          `json:"text,omitempty"`
 	Data       json.RawMessage `json:"data,omitempty"`
 	CheckAfter int64           `json:"check_after,omitempty"`
+	// Never is set with OutcomeCannotTell when no later look can tell either, so
+	// that a person is asked at once.
+	Never bool `json:"never,omitempty"`
 }
 
 // Preview is what an approval is bound to. Text is shown to people; Chunks and

@@ -27,7 +27,7 @@ func (p *pass) foldCommand(c *Command) {
 	switch c.Verb {
 	case "open", "rollback":
 		p.commandOpen(c, who)
-	case "pause", "unpause", "hold":
+	case "pause", "unpause", "hold", "clock":
 		p.commandStanding(c, who)
 	default:
 		p.commandIncident(c, who)
@@ -155,6 +155,8 @@ func (p *pass) commandStanding(c *Command, who Person) {
 		p.reply(c, nil, true, "effects on "+or(c.Project, "all projects")+" are allowed again; the breaker is armed")
 	case "hold":
 		p.commandHold(c, who)
+	case "clock":
+		p.commandClock(c, who)
 	}
 }
 

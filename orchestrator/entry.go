@@ -17,6 +17,9 @@ type Entry struct {
 	Seq     uint64
 	Subject string
 	Data    []byte
+	// Sum is the SHA-256 of the body in hex as it was appended; empty unless the
+	// body was redacted afterwards. The chain goes over it, so that it still holds.
+	Sum string
 }
 
 // The log's subjects. Claims, records of an owner and results carry their
@@ -77,6 +80,19 @@ type Log interface {
 	// Read returns up to limit entries from sequence from on, in order. An
 	// empty result means that there are none yet.
 	Read(ctx context.Context, from uint64, limit int) ([]Entry, error)
+}
+
+// LogEnds is where a log begins and ends and how full it is.
+type LogEnds struct {
+	LogID string `json:"log_id"`
+	// First and Last are sequences; claims before the trim mark may stay, so First
+	// can be below it. Trimmed is up to where entries may be gone.
+	First   uint64 `json:"first"`
+	Last    uint64 `json:"last"`
+	Trimmed uint64 `json:"trimmed,omitempty"`
+	// Bytes is what it takes, Limit what it may take.
+	Bytes int64 `json:"bytes"`
+	Limit int64 `json:"limit"`
 }
 
 // ErrFenced is returned by Append when the fence no longer holds.

@@ -31,6 +31,7 @@ func (p *pass) foldEvent(ev *Event) {
 	if reason := p.route(ev); reason != "" {
 		p.quarantine(Bad{Origin: ev.Origin, Reason: "unrouted: " + reason, Excerpt: ev.Type + " " + ev.Name + " " + ev.ID, Blob: ev.Blob})
 		why.Why = "unrouted: " + reason
+		p.finding(&Finding{Kind: FindUnrouted, Key: reason, Text: "an event that no project claims went to quarantine: " + reason + ". `backout quarantine list` shows it"})
 	} else {
 		why.N, why.Why = p.meaning(ev)
 	}
@@ -81,6 +82,7 @@ func (p *pass) forgetOldIDs() {
 		p.s.view.Delete(BucketSeen, k)
 	}
 	p.s.meta.SeenFrom = oldest
+	p.forgetOldAlerts()
 }
 
 // route finds the project, environment and component of an event by the match

@@ -1,15 +1,21 @@
 package orchestrator
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 )
 
-// FoldVersion is the behaviour this binary folds with. A change of behaviour
-// gets a new number and an `if version >= n`.
-const FoldVersion = 1
+// FoldVersion is the newest behaviour this binary folds with. A change of
+// behaviour gets a new number and an `if version >= n`; a log moves to it with
+// the first claim that names it (see foldClaim), so an old log folds as it did.
+//
+//	1  the first
+//	2  findings of Backout about itself are an incident of its own, events
+//	   that nobody claims among them; the chain goes over the sums of the
+//	   bodies and is compared at checkpoints; resolved alerts are forgotten
+//	   after a week and closed incidents after 400 days; a record the fold
+//	   breaks on goes to quarantine
+const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.
 var (
@@ -19,6 +25,8 @@ var (
 	ErrOtherLog = errors.New("this is another log than the one the state was folded from")
 	// ErrTooNew means that the log was written by a newer Backout.
 	ErrTooNew = errors.New("the log was written by a newer version of Backout")
+	// ErrDiverged means that another instance read something else at the same place.
+	ErrDiverged = errors.New("another instance has read another log")
 )
 
 // Fold applies entries to a state. Not safe for concurrent use.
@@ -118,17 +126,17 @@ func (f *Fold) Apply(s *State, e Entry) (*Folded, error) {
 		p.showInChat(n)
 	}
 	m.Cursor, m.Now = e.Seq, p.now
-	m.Chain = chain(m.Chain, e)
+	p.link(e)
 	s.metaDirty = true
 	return p.out, s.decodeErr
 }
 
 // holdsFence reports whether the entry's owner was still the owner at this
-// place of the log. Only owners' subjects need it.
+// place of the log. What is under no owner's subject has no fence.
 func (p *pass) holdsFence(subject string, epoch uint64) bool {
 	part, ok := PartitionOf(subject)
 	if !ok {
-		return true
+		return false
 	}
 	own := p.s.Owner(part)
 	return own.Epoch == epoch && !own.Released
@@ -170,19 +178,27 @@ func (p *pass) record(r *Record) error {
 		p.foldDeployments(r.Deploys)
 	case r.Timer != nil:
 		p.foldTimer(r.Timer)
+	default:
+		return p.housekeeping(r)
 	}
 	return nil
 }
 
-func (p *pass) foldGenesis(g *Genesis) error {
-	m := &p.s.meta
-	if m.LogID != "" && m.LogID != g.LogID {
-		return fmt.Errorf("%w: state %s, log %s", ErrOtherLog, m.LogID, g.LogID)
+// housekeeping hands over the records that keep the log and this program in
+// order.
+func (p *pass) housekeeping(r *Record) error {
+	switch {
+	case r.Checkpoint != nil:
+		return p.foldCheckpoint(r.Checkpoint)
+	case r.Trim != nil:
+		p.s.meta.Trimmed = max(p.s.meta.Trimmed, min(r.Trim.UpTo, p.seq))
+	case r.Clock != nil:
+		p.foldClock(r.Clock)
+	case r.Finding != nil:
+		p.foldFinding(r.Finding)
+	case r.Redacted != nil:
+		p.foldRedacted(r.Redacted)
 	}
-	if g.FoldVersion > FoldVersion {
-		return fmt.Errorf("%w: the log says %d, this binary folds %d; install the newer one", ErrTooNew, g.FoldVersion, FoldVersion)
-	}
-	m.LogID, m.Partitions, m.FoldVersion = g.LogID, g.Partitions, g.FoldVersion
 	return nil
 }
 
@@ -216,17 +232,21 @@ func (p *pass) foldInbox(r *InboxRange) {
 	m.InboxCursor = max(m.InboxCursor, r.To)
 }
 
+// quarantined is a record of the quarantine.
+type quarantined struct {
+	Bad
+	At int64 `json:"at"`
+}
+
 // quarantine keeps what could not be understood, with its reason.
 func (p *pass) quarantine(b Bad) {
-	p.s.save(BucketBad, badKey(p.seq, p.idx), &struct {
-		Bad
-		At int64 `json:"at"`
-	}{b, p.now})
+	p.s.save(BucketBad, badKey(p.seq, p.idx), &quarantined{b, p.now})
 	p.s.meta.Quarantined++
 }
 
 // foldClaim makes the entry's sequence the epoch of the partition. Attempts of
-// earlier epochs that have not reported are in doubt from here on.
+// earlier epochs that have not reported are in doubt from here on. The log moves
+// to the fold version of the claim.
 func (p *pass) foldClaim(c *Claim) error {
 	if c.FoldVersion > FoldVersion {
 		return fmt.Errorf("%w: instance %s folds %d, this binary %d; install the newer one", ErrTooNew, c.Instance, c.FoldVersion, FoldVersion)
@@ -240,15 +260,8 @@ func (p *pass) foldClaim(c *Claim) error {
 		}
 		return nil
 	}
+	p.s.meta.FoldVersion = max(p.s.meta.FoldVersion, c.FoldVersion)
 	p.s.save(BucketOwn, ownKey(p.part), &Owner{Epoch: p.seq, Instance: c.Instance, Boot: c.Boot})
 	p.orphan(p.part, p.seq)
 	return nil
-}
-
-func chain(prev string, e Entry) string {
-	h := sha256.New()
-	h.Write([]byte(prev))
-	fmt.Fprintf(h, "\n%d %s\n", e.Seq, e.Subject)
-	h.Write(e.Data)
-	return hex.EncodeToString(h.Sum(nil))
 }

@@ -141,7 +141,7 @@ func (b *book) doc(kind, name string, v any) {
 
 func (b *book) claim(boot string) {
 	b.t.Helper()
-	b.add(orchestrator.SubjectOwn(0), 0, orchestrator.Record{Claim: &orchestrator.Claim{Instance: "one", Boot: boot, FoldVersion: 1}})
+	b.add(orchestrator.SubjectOwn(0), 0, orchestrator.Record{Claim: &orchestrator.Claim{Instance: "one", Boot: boot, FoldVersion: orchestrator.FoldVersion}})
 }
 
 func (b *book) epoch() uint64 { return b.state.Owner(0).Epoch }

@@ -17,6 +17,8 @@ type Incident struct {
 	Partition   int           `json:"p,omitempty"`
 	OpenedAt    int64         `json:"opened_at"`
 	OpenedBy    string        `json:"opened_by"`
+	// OpenedSeq is the entry that opened it, whose words the title has.
+	OpenedSeq uint64 `json:"opened_seq,omitempty"`
 	// StartedAt is when it began for users, as far as the signals tell.
 	StartedAt int64    `json:"started_at"`
 	Ack       *Ack     `json:"ack,omitempty"`

@@ -47,7 +47,7 @@ func (p *pass) create(inc *Incident) *loaded {
 	m := &p.s.meta
 	m.NextIncident++
 	inc.N = m.NextIncident
-	inc.State, inc.Since, inc.OpenedAt = Triggered, p.now, p.now
+	inc.State, inc.Since, inc.OpenedAt, inc.OpenedSeq = Triggered, p.now, p.now, p.seq
 	inc.Partition = Partition(inc.Project, inc.Environment, m.Partitions)
 	l := p.s.newIncident(inc)
 	p.s.view.Put(BucketCorr, joinKey(inc.Project, inc.Environment), incidentKey(inc.N))
@@ -130,6 +130,9 @@ func (p *pass) move(l *loaded, event, why string) bool {
 // closed ends everything that still waits in the incident.
 func (p *pass) closed(l *loaded) {
 	p.clearIncidentTimer(l)
+	if p.s.meta.FoldVersion >= 2 {
+		p.setIncidentTimer(l, p.now+closedKept)
+	}
 	p.release(l)
 	p.cancelSteps(l, "the incident is closed")
 	key := joinKey(l.inc.Project, l.inc.Environment)
@@ -195,6 +198,8 @@ func (p *pass) incidentTimerFired(l *loaded) {
 	l.inc.Timer = 0
 	p.changed(l)
 	switch {
+	case l.inc.State == Closed:
+		p.forget(l)
 	case l.inc.State == Resolved && p.underWay(l):
 		p.setIncidentTimer(l, p.now+min(p.timing("close_after", dayMS), hourMS))
 	case l.inc.State == Resolved:

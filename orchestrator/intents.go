@@ -22,7 +22,7 @@ func (p *pass) foldIntent(it *Intent) {
 	}
 	node := p.node(l, st)
 	switch {
-	case !p.fenced:
+	case !p.fenced || p.part != l.inc.Partition:
 		p.refuse(it, "another instance or a later start owns this partition")
 	case node == nil || st.State != StepReady || st.Work != WorkDo:
 		p.refuse(it, "the step is "+string(st.State))

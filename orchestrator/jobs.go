@@ -11,7 +11,7 @@ func (p *pass) call(l *loaded, st *Step) Call { return p.s.call(l.inc, st) }
 
 func (s *State) call(inc *Incident, st *Step) Call {
 	c := Call{
-		Key: attemptKey(s.meta.LogID, inc, st), Incident: IncidentName(inc.N), Step: st.ID,
+		Key: attemptKey(s.meta.lineage(), inc, st), Incident: IncidentName(inc.N), Step: st.ID,
 		Project: inc.Project, Environment: inc.Environment, Inputs: st.Inputs, Chunk: st.Chunk,
 	}
 	if st.Attempt != nil {
@@ -69,4 +69,4 @@ func hashHex(text string) string {
 }
 
 // StepKey is the key of a step that is sent outside: constant over attempts.
-func (s *State) StepKey(inc *Incident, st *Step) string { return attemptKey(s.meta.LogID, inc, st) }
+func (s *State) StepKey(inc *Incident, st *Step) string { return attemptKey(s.meta.lineage(), inc, st) }

@@ -84,6 +84,9 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 	if mode := p.mode(inc); mode != Live {
 		return "the mode is " + string(mode) + ": every effect needs a person"
 	}
+	if who := p.s.meta.jumped(); who != "" {
+		return "the clock of instance " + who + " jumped; `clock accept` says that it is right"
+	}
 	if !node.Spec.Serving {
 		return ""
 	}

@@ -53,7 +53,7 @@ func (p *pass) stillRunning(l *loaded, st *Step, node *Node, v *Verified) {
 
 func (p *pass) cannotTell(l *loaded, st *Step, node *Node, v *Verified) {
 	st.Looks++
-	if st.Looks < maxLooks {
+	if st.Looks < maxLooks && !v.Never {
 		st.Waiting = "another look: " + clip(v.Text, 200)
 		p.timer(l, st, p.now+lookAgain)
 		return

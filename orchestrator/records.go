@@ -20,6 +20,12 @@ type Record struct {
 	Observed *Observed    `json:"observed,omitempty"`
 	Timer    *TimerFired  `json:"timer,omitempty"`
 	Deploys  *Deployments `json:"deploys,omitempty"`
+
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+	Trim       *Trim       `json:"trim,omitempty"`
+	Clock      *ClockJump  `json:"clock,omitempty"`
+	Finding    *Finding    `json:"finding,omitempty"`
+	Redacted   *Redacted   `json:"redacted,omitempty"`
 }
 
 // Genesis is the first record of a log.
@@ -28,6 +34,60 @@ type Genesis struct {
 	Partitions int    `json:"partitions"`
 	// FoldVersion is the behaviour the log starts with.
 	FoldVersion int `json:"fold_version"`
+	// Lineage names the installation over all the logs it has had; step keys are
+	// made of it. Empty means LogID.
+	Lineage string `json:"lineage,omitempty"`
+	// After is set when this log goes on where another one ended: after a move
+	// to a cluster, or from a backup.
+	After *After `json:"after,omitempty"`
+}
+
+// After is the place of an earlier log that a log goes on from.
+type After struct {
+	LogID string `json:"log_id"`
+	Seq   uint64 `json:"seq"`
+	Chain string `json:"chain"`
+	// Restored is set when what happened after Seq is not known: nothing acts
+	// alone until a person has looked.
+	Restored bool `json:"restored,omitempty"`
+}
+
+// Checkpoint says which chain an instance has at an entry; another one that has
+// another chain there has read another log.
+type Checkpoint struct {
+	Seq   uint64 `json:"seq"`
+	Chain string `json:"chain"`
+}
+
+// Trim says that entries up to UpTo may leave the log because a snapshot holds
+// what they led to.
+type Trim struct {
+	UpTo     uint64 `json:"up_to"`
+	Snapshot string `json:"snapshot"`
+}
+
+// ClockJump says that the wall clock of an instance moved by Delta milliseconds
+// against the time since the machine booted.
+type ClockJump struct {
+	Instance string `json:"instance"`
+	Delta    int64  `json:"delta"`
+}
+
+// Finding is something that should not be, as Backout sees it of itself.
+type Finding struct {
+	// Kind groups findings: one page for each kind. Key tells those of a kind
+	// apart. Gone is set when it is over.
+	Kind string `json:"kind"`
+	Key  string `json:"key"`
+	Text string `json:"text,omitempty"`
+	Gone bool   `json:"gone,omitempty"`
+}
+
+// Redacted says that the body of an entry was taken out of the log.
+type Redacted struct {
+	Seq    uint64 `json:"seq"`
+	By     string `json:"by"`
+	Reason string `json:"reason"`
 }
 
 // Doc kinds.
@@ -227,6 +287,7 @@ type Verified struct {
 	Text       string          `json:"text,omitempty"`
 	Data       json.RawMessage `json:"data,omitempty"`
 	CheckAfter int64           `json:"check_after,omitempty"`
+	Never      bool            `json:"never,omitempty"`
 }
 
 // Observed is what serves an environment, as its provider said at At.

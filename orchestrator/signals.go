@@ -19,6 +19,8 @@ const (
 type alertState struct {
 	N      uint64 `json:"n,omitempty"`
 	Firing bool   `json:"firing"`
+	// At is when it ended.
+	At int64 `json:"at,omitempty"`
 }
 
 // signalFires takes in something that is wrong: it joins the incident that is
@@ -209,7 +211,7 @@ func (p *pass) signalEnds(ev *Event) (uint64, string) {
 	}
 	var n uint64
 	for i, k := range keys {
-		p.s.save(BucketAlert, k, &alertState{N: states[i].N})
+		p.s.save(BucketAlert, k, &alertState{N: states[i].N, At: p.ended()})
 		n = max(n, states[i].N)
 	}
 	if n == 0 {
@@ -217,6 +219,14 @@ func (p *pass) signalEnds(ev *Event) (uint64, string) {
 	}
 	p.signalGone(n, ev)
 	return n, "a signal of " + IncidentName(n) + " is gone"
+}
+
+// ended is the time kept with an ended alert.
+func (p *pass) ended() int64 {
+	if p.s.meta.FoldVersion < 2 {
+		return 0
+	}
+	return p.now
 }
 
 func (p *pass) firing(ev *Event) (keys [][]byte, states []alertState) {

@@ -28,7 +28,9 @@ type State struct {
 
 // Meta is the state that belongs to no incident.
 type Meta struct {
-	LogID        string `json:"log_id"`
+	LogID string `json:"log_id"`
+	// Lineage names the installation over all the logs it has had.
+	Lineage      string `json:"lineage,omitempty"`
 	Partitions   int    `json:"partitions"`
 	FoldVersion  int    `json:"fold_version"`
 	Cursor       uint64 `json:"cursor"`
@@ -47,6 +49,13 @@ type Meta struct {
 	Quarantined uint64 `json:"quarantined,omitempty"`
 	Events      uint64 `json:"events,omitempty"`
 	SeenFrom    int64  `json:"seen_from,omitempty"`
+	// Trimmed is up to where the log may have been trimmed.
+	Trimmed uint64 `json:"trimmed,omitempty"`
+	// Jumped are the instances whose clock jumped and was not accepted yet, by
+	// how many milliseconds.
+	Jumped map[string]int64 `json:"jumped,omitempty"`
+	// Found maps a kind of finding to when it was paged last.
+	Found map[string]int64 `json:"found,omitempty"`
 }
 
 // Pause stops new effects.
@@ -95,18 +104,9 @@ func (s *State) Meta() Meta { return s.meta }
 // Flush writes what changed into the view and bounds the cache.
 func (s *State) Flush() error {
 	for n, l := range s.loaded {
-		if l.dirty {
-			if err := s.put(BucketIncident, incidentKey(n), l.inc); err != nil {
-				return err
-			}
-			l.dirty = false
+		if err := s.flush(n, l); err != nil {
+			return err
 		}
-		for ref, st := range l.changed {
-			if err := s.put(BucketStep, stepKey(ref), st); err != nil {
-				return err
-			}
-		}
-		clear(l.changed)
 	}
 	if len(s.loaded) > cachedIncidents {
 		clear(s.loaded)
@@ -120,6 +120,34 @@ func (s *State) Flush() error {
 	err := s.decodeErr
 	s.decodeErr = nil
 	return err
+}
+
+// flush writes what changed in one incident.
+func (s *State) flush(n uint64, l *loaded) error {
+	if l.dirty {
+		if err := s.put(BucketIncident, incidentKey(n), l.inc); err != nil {
+			return err
+		}
+		l.dirty = false
+	}
+	for ref, st := range l.changed {
+		if err := s.put(BucketStep, stepKey(ref), st); err != nil {
+			return err
+		}
+	}
+	clear(l.changed)
+	return nil
+}
+
+// flushIncidents empties the cache of incidents into the view, for changes that
+// go through the whole bucket.
+func (s *State) flushIncidents() {
+	for n, l := range s.loaded {
+		if err := s.flush(n, l); err != nil {
+			s.decodeErr = err
+		}
+	}
+	clear(s.loaded)
 }
 
 func (s *State) put(b Bucket, key []byte, v any) error {

@@ -4,7 +4,7 @@ package orchestrator
 // a timer announced twice fires once.
 func (p *pass) foldTimer(t *TimerFired) {
 	l := p.s.incident(t.N)
-	if l == nil || !p.fenced || t.Due > p.now {
+	if l == nil || !p.fenced || p.part != l.inc.Partition || t.Due > p.now {
 		return
 	}
 	key := timerKey(t.Due, l.inc.Partition, t.N, t.Name)

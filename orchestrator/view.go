@@ -26,6 +26,7 @@ const (
 	BucketToken    Bucket = "token"
 	BucketStatus   Bucket = "status"
 	BucketWhy      Bucket = "why"
+	BucketChain    Bucket = "chain"
 )
 
 // Buckets lists every bucket.
@@ -33,7 +34,7 @@ func Buckets() []Bucket {
 	return []Bucket{
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
-		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy,
+		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
 	}
 }
 

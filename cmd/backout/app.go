@@ -42,15 +42,18 @@ type appOptions struct {
 
 // app is a running Backout: everything it opened, closed in reverse.
 type app struct {
-	o       appOptions
-	cfg     *configs.Config
-	bus     *bus.Bus
-	server  *bus.Server
-	engine  *engine.Engine
-	public  net.Listener
-	admin   net.Listener
-	closing []cleanup
-	ended   chan error
+	o      appOptions
+	cfg    *configs.Config
+	bus    *bus.Bus
+	server *bus.Server
+	// clustered is set when the log is kept by a cluster of NATS servers.
+	clustered bool
+	engine    *engine.Engine
+	store     *store.Store
+	public    net.Listener
+	admin     net.Listener
+	closing   []cleanup
+	ended     chan error
 }
 
 // cleanup is something to be closed, with its name for errors.
@@ -74,15 +77,14 @@ func startApp(ctx context.Context, o appOptions) (*app, error) {
 }
 
 func (a *app) start(ctx context.Context) error {
-	data := a.cfg.Instance.Data
-	st, err := store.Open(filepath.Join(data, "state.db"))
+	if err := refuseFolder(a.cfg); err != nil {
+		return err
+	}
+	st, err := a.openStore(ctx)
 	if err != nil {
 		return err
 	}
-	a.onClose("the store", st.Close)
-	if err := a.connect(ctx); err != nil {
-		return err
-	}
+	a.store = st
 	docs, plans, err := a.documents()
 	if err != nil {
 		return err
@@ -135,7 +137,8 @@ func (a *app) connect(ctx context.Context) error {
 	a.onClose("the NATS connection", func() error { nc.Close(); return nil })
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	a.bus, err = bus.Open(ctx, nc, bus.Options{})
+	a.clustered = a.server == nil && bus.Clustered(nc)
+	a.bus, err = bus.Open(ctx, nc, bus.Options{Replicas: a.cfg.NATS.Replicas})
 	return err
 }
 
@@ -188,13 +191,17 @@ func (a *app) startEngine(ctx context.Context, st *store.Store, actions *actionS
 		return err
 	}
 	a.onClose("the doorbell", func() error { stopRings(); return nil })
-	a.engine, err = engine.New(engine.Options{
+	o := engine.Options{
 		Log: instrumentedLog(a.bus), Store: st, Rules: workflows.NewEvaluator(), Actions: instrumentedActions(actions.all),
-		Core:  engine.CoreOptions{Instance: instance, Boot: boot, Alone: true},
+		Core:  engine.CoreOptions{Instance: instance, Boot: boot, Alone: a.server != nil},
 		Inbox: &inbox{bus: a.bus, rings: rings}, Sources: actions.sources, SourceEvery: actions.pollEvery,
+		Keeper: a.bus, Snapshots: a.snapshotsOf(), SnapshotEvery: time.Duration(a.cfg.Instance.SnapshotEvery),
 		Logger: a.o.Logger, Metrics: instrumentedMetrics(newMetrics(registry)),
-	})
-	if err != nil {
+	}
+	if err := a.joinOthers(&o); err != nil {
+		return err
+	}
+	if a.engine, err = engine.New(o); err != nil {
 		return err
 	}
 	registry.MustRegister(newStateMetrics(a.engine))
@@ -207,8 +214,28 @@ func (a *app) startEngine(ctx context.Context, st *store.Store, actions *actionS
 	return nil
 }
 
+// joinOthers lets instances that share a log hear of each other.
+func (a *app) joinOthers(o *engine.Options) error {
+	if a.server != nil {
+		return nil
+	}
+	h, stopBeats, err := newHeart(a.bus, a.o.Logger)
+	if err != nil {
+		return err
+	}
+	a.onClose("the heartbeats", func() error { stopBeats(); return nil })
+	bell, stopBell, err := a.bus.LogBell()
+	if err != nil {
+		return err
+	}
+	a.onClose("the bell of the log", func() error { stopBell(); return nil })
+	o.Heart, o.Bell = h, bell
+	return nil
+}
+
 // configure puts the configuration, rules and playbooks into the log when they
-// differ from what the log has.
+// differ from what the log has. On a cluster only the first instance ever does:
+// afterwards they change by `config apply`, never by whose file is newest.
 func (a *app) configure(ctx context.Context, docs []orchestrator.Doc, cfg orchestrator.Config) error {
 	doc, err := configDoc(cfg)
 	if err != nil {
@@ -234,6 +261,10 @@ func (a *app) configure(ctx context.Context, docs []orchestrator.Doc, cfg orches
 		}
 	}
 	if len(records) == 0 {
+		return nil
+	}
+	if a.clustered && meta.ConfigHash != "" {
+		a.o.Logger.WarnContext(ctx, "this machine's configuration or playbooks differ from the cluster's, which count; `backout config apply` changes them for all", "documents", len(records))
 		return nil
 	}
 	return a.engine.Configure(ctx, records...)
@@ -280,7 +311,7 @@ func (a *app) listenAdmin(registry *prometheus.Registry) error {
 
 func (a *app) api(registry *prometheus.Registry, parse func(string) (orchestrator.Command, error)) *console.API {
 	return console.New(console.Options{
-		Backend: a.engine, Parse: parse, Help: gateway.Help(), Ready: a.ready, NewID: func() string { id, _ := randomHex(12); return id },
+		Backend: a.engine, Parse: parse, Help: gateway.Help(), Ready: a.ready, Cluster: a.cluster, Backup: a.backup, NewID: func() string { id, _ := randomHex(12); return id },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Open: loopback(a.cfg.Instance.AdminListen), Logger: a.o.Logger,
 	})
 }
@@ -333,10 +364,24 @@ func (a *app) ready(ctx context.Context) (map[string]string, error) {
 	if a.server == nil {
 		notes["sync"] = "not verified: an external NATS server does not tell; its configuration must say sync_interval: always"
 	}
-	if !owner {
+	if a.server != nil && !owner {
 		return nil, errors.New("this instance has not claimed its partition yet")
 	}
-	return notes, nil
+	return notes, a.served(ctx)
+}
+
+// served reports whether somebody who is alive acts for every partition.
+func (a *app) served(ctx context.Context) error {
+	c, err := a.engine.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range c.Owners {
+		if !p.Alive {
+			return fmt.Errorf("nobody acts for partition %d at the moment; `backout cluster` shows who runs", p.Partition)
+		}
+	}
+	return nil
 }
 
 // close closes in reverse what was opened.

@@ -49,6 +49,9 @@ func (p *demoPerson) answer(ctx context.Context, inc *console.Incident) error {
 		return p.word(ctx, "Acknowledge "+inc.ID+" (\""+inc.Title+"\")?", "ack "+inc.ID)
 	}
 	for _, s := range inc.Steps {
+		if strings.HasPrefix(s.WaitingOn, "a person:") {
+			return p.settle(ctx, inc, &s)
+		}
 		if s.State != "awaiting" {
 			continue
 		}
@@ -60,6 +63,14 @@ func (p *demoPerson) answer(ctx context.Context, inc *console.Incident) error {
 		}
 	}
 	return nil
+}
+
+// settle answers for a step that failed or whose outcome nobody knows.
+func (p *demoPerson) settle(ctx context.Context, inc *console.Incident, s *console.Step) error {
+	if s.State == "failed" {
+		return p.word(ctx, "Try "+s.Title+" again?", "retry "+inc.ID+" "+s.ID)
+	}
+	return p.word(ctx, "Nobody knows whether this was done: "+s.Title+". You look and find that it was. Say so?", "confirm-done "+inc.ID+" "+s.ID)
 }
 
 // question answers a choice or a typed question.

@@ -47,8 +47,8 @@ func TestExternalNATS(t *testing.T) {
 	address, env := externalNATS(t)
 	s := newShop(t, shopOptions{NATSURL: address, Env: env})
 	var ready struct{ Status, Sync string }
-	if err := s.get("/readyz", url.Values{}, &ready); err != nil || ready.Status != "ready" || !strings.Contains(ready.Sync, "not verified") {
-		t.Errorf("/readyz says %+v, %v; want the sync setting not verified", ready, err)
+	if !s.eventually(storyLimit, func() bool { return s.get("/readyz", url.Values{}, &ready) == nil }) || !strings.Contains(ready.Sync, "not verified") {
+		t.Errorf("/readyz says %+v; want it ready and the sync setting not verified", ready)
 	}
 	s.badDeployment()
 	publisher := []string{"PUBLISHER_USER=publisher-shop", "PUBLISHER_PASSWORD=" + natsPasswords()["BACKOUT_NATS_PUBLISHER_PASSWORD"]}

@@ -83,6 +83,7 @@ door until the fix is live. One binary, no database.`,
 		demoCommand(), serveCommand(), sandboxCommand(), emitCommand(),
 		incidentCommand(), verdictCommand(), deploymentsCommand(), quarantineCommand(), whyCommand(),
 		planCommand(), ruleCommand(), configCommand(), tokenCommand(), doctorCommand(), benchCommand(),
+		clusterCommand(), backupCommand(), restoreCommand(), migrateCommand(), compactCommand(), logCommand(),
 		healthzCommand(), versionCommand(),
 	)
 	root.AddCommand(wordCommands()...)

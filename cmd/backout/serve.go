@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/orchestrator/engine"
 )
 
 func serveCommand() *cobra.Command {
@@ -78,6 +79,17 @@ func (f *serveFlags) run(c *cobra.Command) error {
 	for _, w := range cfg.Warnings {
 		logger.Warn("the configuration will hurt one night", "warning", w.String())
 	}
+	for {
+		err := f.once(c, cfg, logger)
+		if !errors.Is(err, engine.ErrBehind) || c.Context().Err() != nil {
+			return err
+		}
+		logger.Warn("starting again", "because", err)
+	}
+}
+
+// once runs until the process is told to stop or the engine stops by itself.
+func (f *serveFlags) once(c *cobra.Command, cfg *configs.Config, logger *slog.Logger) error {
 	a, err := startApp(c.Context(), appOptions{Config: cfg, Logger: logger, Workflows: f.workflows})
 	if err != nil {
 		return err

@@ -30,6 +30,7 @@ func wordCommands() []*cobra.Command {
 		{"dismiss INC", "Close an incident that was none", "backout dismiss INC-1"},
 		{"hold set|lift PROJECT", "Keep new deployments out of production, or let them in", "backout hold set shop --reason 'migration tonight'"},
 		{"pause [PROJECT]", "No new effects until unpause", "backout pause shop --reason 'looking'"},
+		{"clock accept", "Say that a clock that jumped is right now", "backout clock accept"},
 		{"unpause [PROJECT]", "Allow effects again and arm the breaker", "backout unpause shop"},
 	}
 	out := make([]*cobra.Command, 0, len(verbs))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -29,4 +30,26 @@ func (b *Bus) Blob(ctx context.Context, hash string) ([]byte, error) {
 		return nil, fmt.Errorf("reading blob %s: %w; blobs are kept for 30 days", hash, err)
 	}
 	return data, nil
+}
+
+// CopyBlobs copies what is kept beside one log to another, so that what was begun
+// with an audience can go on.
+func CopyBlobs(ctx context.Context, from, to *Bus) error {
+	infos, err := from.blobs.List(ctx)
+	if errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("listing the blobs: %w", err)
+	}
+	for _, info := range infos {
+		data, err := from.blobs.GetBytes(ctx, info.Name)
+		if err != nil {
+			return fmt.Errorf("reading blob %s: %w", info.Name, err)
+		}
+		if _, err := to.PutBlob(ctx, data); err != nil {
+			return err
+		}
+	}
+	return nil
 }

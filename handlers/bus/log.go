@@ -17,6 +17,9 @@ const (
 	codeStreamFull        = 10077
 )
 
+// headerSum carries the sum of a body that was redacted.
+const headerSum = "Backout-Sum"
+
 // Append implements orchestrator.Log. The server has synced the entry to disk
 // when it returns. A sequence of 0 means that the entry was there already.
 func (b *Bus) Append(ctx context.Context, m orchestrator.Message) (uint64, error) {
@@ -55,7 +58,7 @@ func (b *Bus) Read(ctx context.Context, from uint64, limit int) ([]orchestrator.
 	}
 	entries := make([]orchestrator.Entry, len(msgs))
 	for i, m := range msgs {
-		entries[i] = orchestrator.Entry{Seq: m.seq, Subject: m.subject, Data: m.data}
+		entries[i] = orchestrator.Entry{Seq: m.seq, Subject: m.subject, Data: m.data, Sum: m.header.Get(headerSum)}
 	}
 	return entries, nil
 }

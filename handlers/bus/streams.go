@@ -2,8 +2,6 @@ package bus
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -16,24 +14,60 @@ import (
 
 // The streams. LogStream is the truth; InboxStream is where publishers write.
 const (
-	LogStream   = "BACKOUT_LOG"
-	InboxStream = "BACKOUT"
-	blobBucket  = "backout-blobs"
-	blobsKept   = 30 * 24 * time.Hour
+	LogStream      = "BACKOUT_LOG"
+	InboxStream    = "BACKOUT"
+	blobBucket     = "backout-blobs"
+	snapshotBucket = "backout-snapshots"
+	blobsKept      = 30 * 24 * time.Hour
 )
+
+// Partitions of a new log on a cluster, where several instances share the work.
+const clusterPartitions = 16
 
 // Bus is a connection with its streams. Safe for concurrent use.
 type Bus struct {
-	nc    *nats.Conn
-	js    jetstream.JetStream
-	blobs jetstream.ObjectStore
-	inbox string
+	nc        *nats.Conn
+	js        jetstream.JetStream
+	blobs     jetstream.ObjectStore
+	snapshots jetstream.ObjectStore
+	inbox     string
+	logID     string
 }
 
-// Options bound the streams. MaxBytes is the size limit of the log; 0 means
-// 4 GiB.
+// Options shape the streams.
 type Options struct {
+	// MaxBytes is the size limit of the log; 0 means 4 GiB.
 	MaxBytes int64
+	// Replicas is how many servers keep each entry: 1, 3 or 5. 0 means 3 on a
+	// cluster and 1 on a single server. A log with fewer than that is refused.
+	Replicas int
+	// After is set when a new log goes on where an earlier one ended.
+	After *orchestrator.After
+	// Lineage and Partitions are those of a log that goes on; otherwise they are
+	// chosen here.
+	Lineage    string
+	Partitions int
+}
+
+// Clustered reports whether the server is one of a cluster.
+func Clustered(nc *nats.Conn) bool { return nc.ConnectedClusterName() != "" }
+
+func (o *Options) complete(clustered bool) {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 4 << 30
+	}
+	if o.Replicas == 0 {
+		o.Replicas = 1
+		if clustered {
+			o.Replicas = 3
+		}
+	}
+	if o.Partitions == 0 {
+		o.Partitions = 1
+		if clustered {
+			o.Partitions = clusterPartitions
+		}
+	}
 }
 
 // Open makes the streams if they are missing and writes the first entry of a
@@ -43,72 +77,90 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening JetStream: %w", err)
 	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 4 << 30
-	}
+	o.complete(Clustered(nc))
 	b := &Bus{nc: nc, js: js}
-	if _, err := js.CreateOrUpdateStream(ctx, logConfig(o.MaxBytes)); err != nil {
-		return nil, fmt.Errorf("making the stream %s: %w; the server needs JetStream, and the user the right to make streams", LogStream, err)
+	if err := b.openLog(ctx, &o); err != nil {
+		return nil, err
 	}
-	s, err := js.CreateOrUpdateStream(ctx, inboxConfig(o.MaxBytes))
+	s, err := js.CreateOrUpdateStream(ctx, inboxConfig(&o))
 	if err != nil {
 		return nil, fmt.Errorf("making the stream %s: %w", InboxStream, err)
 	}
 	b.inbox = s.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
-	b.blobs, err = js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: blobBucket, TTL: blobsKept, Description: "raw bodies and audiences, by hash"})
+	b.blobs, err = js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: blobBucket, TTL: blobsKept, Replicas: o.Replicas, Description: "raw bodies and audiences, by hash"})
 	if err != nil {
 		return nil, fmt.Errorf("making the blob store: %w", err)
 	}
-	return b, b.genesis(ctx)
+	b.snapshots, err = js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: snapshotBucket, Replicas: o.Replicas, Description: "copies of the state, for new instances"})
+	if err != nil {
+		return nil, fmt.Errorf("making the store of snapshots: %w", err)
+	}
+	return b, nil
+}
+
+// openLog finds the log, or makes it and writes its first entry.
+func (b *Bus) openLog(ctx context.Context, o *Options) error {
+	s, err := b.js.Stream(ctx, LogStream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		s, err = b.makeLog(ctx, o)
+	}
+	if err != nil {
+		return fmt.Errorf("making the stream %s: %w; the server needs JetStream, and the user the right to make streams", LogStream, err)
+	}
+	cfg := s.CachedInfo().Config
+	if cfg.Replicas < o.Replicas {
+		return fmt.Errorf("the log is kept by %d server(s) and should be by %d: one lost disk would lose it. Raise it with `nats stream edit %s --replicas %d`, or accept it with nats.replicas: %d",
+			cfg.Replicas, o.Replicas, LogStream, o.Replicas, cfg.Replicas)
+	}
+	if cfg.MaxBytes != o.MaxBytes {
+		cfg.MaxBytes = o.MaxBytes
+		if _, err := b.js.UpdateStream(ctx, cfg); err != nil {
+			return fmt.Errorf("setting the limit of the log to %d bytes: %w", o.MaxBytes, err)
+		}
+	}
+	return b.identify(ctx, s, o)
+}
+
+func (b *Bus) makeLog(ctx context.Context, o *Options) (jetstream.Stream, error) {
+	cfg, err := logConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.js.CreateStream(ctx, cfg)
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return b.js.Stream(ctx, LogStream) // another instance was first
+	}
+	return s, err
 }
 
 // logConfig keeps everything: nothing in the log may disappear by age, by a
 // limit, or by a message of somebody.
-func logConfig(maxBytes int64) jetstream.StreamConfig {
-	return jetstream.StreamConfig{
+func logConfig(o *Options) (jetstream.StreamConfig, error) {
+	id, err := newLogID()
+	cfg := jetstream.StreamConfig{
 		Name: LogStream, Description: "Backout: the one log",
 		Subjects: []string{
 			orchestrator.SubjectEvents, orchestrator.SubjectCommands, orchestrator.SubjectConfig, orchestrator.SubjectAdmin,
 			"backout.log.own.*", "backout.log.act.*", "backout.log.res.*",
 		},
-		Storage: jetstream.FileStorage, Replicas: 1, Retention: jetstream.LimitsPolicy,
-		Discard: jetstream.DiscardNew, MaxBytes: maxBytes, DenyDelete: true, AllowDirect: true,
-		Duplicates: 10 * time.Minute,
+		Storage: jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy,
+		Discard: jetstream.DiscardNew, MaxBytes: o.MaxBytes, DenyDelete: true, AllowDirect: true,
+		Duplicates: 10 * time.Minute, Metadata: map[string]string{metaLogID: id},
 	}
+	if o.After != nil {
+		cfg.FirstSeq = o.After.Seq + 1
+	}
+	return cfg, err
 }
 
-func inboxConfig(maxBytes int64) jetstream.StreamConfig {
+func inboxConfig(o *Options) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: InboxStream, Description: "Backout: events from publishers",
 		Subjects: []string{"backout.event.deploy.*", "backout.event.alert.*", "backout.event.webhook.*"},
-		Storage:  jetstream.FileStorage, Replicas: 1, Retention: jetstream.LimitsPolicy,
-		Discard: jetstream.DiscardNew, MaxBytes: maxBytes, AllowDirect: true, MaxMsgSize: 1 << 20,
+		Storage:  jetstream.FileStorage, Replicas: o.Replicas, Retention: jetstream.LimitsPolicy,
+		Discard: jetstream.DiscardNew, MaxBytes: o.MaxBytes, AllowDirect: true, MaxMsgSize: 1 << 20,
 		Duplicates: 100 * time.Millisecond,
 	}
-}
-
-// genesis writes the first entry, which names the log for good.
-func (b *Bus) genesis(ctx context.Context) error {
-	id := make([]byte, 16)
-	if _, err := rand.Read(id); err != nil {
-		return fmt.Errorf("naming the log: %w", err)
-	}
-	env := orchestrator.Envelope{ID: "genesis", At: time.Now().UnixMilli(), Records: []orchestrator.Record{{
-		Genesis: &orchestrator.Genesis{LogID: hex.EncodeToString(id), Partitions: 1, FoldVersion: orchestrator.FoldVersion},
-	}}}
-	data, err := env.Encode()
-	if err != nil {
-		return err
-	}
-	_, err = b.js.Publish(ctx, orchestrator.SubjectAdmin, data, jetstream.WithExpectLastSequence(0))
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
-		return nil // the log has begun already
-	}
-	if err != nil {
-		return fmt.Errorf("writing the first entry of the log: %w", err)
-	}
-	return nil
 }
 
 // Conn is the connection, for a health check.

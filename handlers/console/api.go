@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -43,6 +44,10 @@ type Options struct {
 	Help string
 	// Ready reports why the instance cannot serve, and notes for /readyz.
 	Ready func(ctx context.Context) (notes map[string]string, err error)
+	// Cluster tells who runs and who acts for what.
+	Cluster func(ctx context.Context) (any, error)
+	// Backup writes a copy of the state.
+	Backup func(w io.Writer) error
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// NewID makes the id of a command that has none.
@@ -79,6 +84,8 @@ func (a *API) Handler() http.Handler {
 		"GET /api/v1/plans":                  a.plans,
 		"GET /api/v1/state":                  a.state,
 		"GET /api/v1/tokens":                 a.tokens,
+		"GET /api/v1/cluster":                a.cluster,
+		"GET /api/v1/backup":                 a.backup,
 		"POST /api/v1/tokens":                a.changeToken,
 		"POST /api/v1/commands":              a.command,
 		"POST /api/v1/config":                a.changeConfig,

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -108,6 +109,31 @@ func (a *API) plans(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) state(w http.ResponseWriter, r *http.Request) {
 	a.read(w, r, func(s *orchestrator.State) (any, error) { return s.Meta(), nil })
+}
+
+func (a *API) cluster(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), commandWait)
+	defer cancel()
+	c, err := a.o.Cluster(ctx)
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	write(w, http.StatusOK, c)
+}
+
+// backup hands out a copy of everything; only an admin may have it.
+func (a *API) backup(w http.ResponseWriter, r *http.Request) {
+	who, _ := a.token(r)
+	if who.Scope != "admin" {
+		fail(w, http.StatusForbidden, "only an admin token may take a backup: it holds everything")
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if err := a.o.Backup(w); err != nil {
+		a.o.Logger.WarnContext(r.Context(), "a backup broke off", "error", err)
+		panic(http.ErrAbortHandler) // half a copy must not look like a whole one
+	}
 }
 
 func (a *API) tokens(w http.ResponseWriter, r *http.Request) {

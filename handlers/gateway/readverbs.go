@@ -122,6 +122,13 @@ func readHold(r *reading) error {
 	return readRollback(r)
 }
 
+func readClock(r *reading) error {
+	if action := strings.ToLower(r.name()); action != "accept" {
+		return r.verb.usage("say accept")
+	}
+	return r.set("action", "accept")
+}
+
 // readPause: without a project it means all, or the only one that can be meant.
 func readPause(r *reading) error {
 	if len(r.rest) == 0 {

@@ -43,6 +43,7 @@ func verbs() []verb {
 		{"hold", "hold set|lift PROJECT [--environment E] [--reason \"...\"]", "keep new deployments away from production, or let them in", place, nil, readHold},
 		{"pause", "pause [PROJECT] [--reason \"...\"]", "no new effects, on one project or on all", reason, nil, readPause},
 		{"unpause", "unpause [PROJECT]", "allow effects again and re-arm the breaker", reason, nil, readPause},
+		{"clock", "clock accept", "say that a clock that jumped is right now", reason, nil, readClock},
 		{"help", "help", "show this list", nil, nil, func(*reading) error { return nil }},
 	}
 }

@@ -83,7 +83,7 @@ func (n *notice) noticeMail(call orchestrator.Call, text letter, some []recipien
 // for custom_args), and an empty log after some seconds would prove nothing.
 func (n *notice) Verify(context.Context, orchestrator.Call, string) (orchestrator.Outcome, error) {
 	return orchestrator.Outcome{
-		Kind: orchestrator.OutcomeCannotTell,
+		Kind: orchestrator.OutcomeCannotTell, Never: true,
 		Text: "SendGrid cannot be asked whether it took this mail. Look in its Activity feed for the subject: `confirm-done` if it is there; `retry` mails these people, perhaps a second time",
 	}, nil
 }

@@ -30,10 +30,14 @@ type Core struct {
 	shards []*shard
 	// sent counts the messages of this boot, attempts the intents.
 	sent, attempts uint64
-	// suspected are instances that seem to be gone.
-	suspected map[string]bool
-	// stopping is set when no new work is to be started.
-	stopping bool
+	// peers are the other instances that are alive, since when is in since.
+	peers map[string]Peer
+	since map[string]time.Time
+	// born is when Next was called first.
+	born time.Time
+	// stopping is set when no new work is to be started; halted while the clock is
+	// not to be trusted: then nothing waits for a time.
+	stopping, halted bool
 }
 
 // shard is what this instance does for one partition.
@@ -49,8 +53,14 @@ type shard struct {
 	busy   map[string]bool
 	jobs   map[string]*job
 	timers map[string]bool
-	// claimAfter holds back the next claim after a refused one.
-	claimAfter time.Time
+	// claimAfter holds back the next claim after a refused one, freeSince is since
+	// when nobody seems to own it, ownerAt when the owner last appended.
+	claimAfter, freeSince, ownerAt time.Time
+	// ownedAt is when we got it, lost how often it was taken from us alive.
+	ownedAt time.Time
+	lost    int
+	// yielding is set while it is about to be given back.
+	yielding bool
 	// calls are permitted and wait to be handed out.
 	calls []Task
 }
@@ -74,7 +84,7 @@ func NewCore(fold *orchestrator.Fold, state *orchestrator.State, opt CoreOptions
 	if opt.Workers == 0 {
 		opt.Workers = 32
 	}
-	return &Core{fold: fold, state: state, opt: opt, suspected: map[string]bool{}}
+	return &Core{fold: fold, state: state, opt: opt, peers: map[string]Peer{}, since: map[string]time.Time{}}
 }
 
 // State is the folded state.
@@ -89,7 +99,10 @@ func (c *Core) Fold(now time.Time, e orchestrator.Entry) (*orchestrator.Folded, 
 	c.growShards()
 	c.landed(out.ID)
 	if p, ok := orchestrator.PartitionOf(e.Subject); ok && p < len(c.shards) {
-		c.seeOwner(c.shards[p])
+		c.seeEntry(c.shards[p], now, e.Subject)
+	}
+	if cp, ok := c.checkpoint(e.Seq); ok {
+		c.Post(0, orchestrator.Record{Checkpoint: &cp})
 	}
 	for i := range out.Decisions {
 		c.decided(now, &out.Decisions[i])
@@ -101,12 +114,16 @@ func (c *Core) Fold(now time.Time, e orchestrator.Entry) (*orchestrator.Folded, 
 func (c *Core) Next(now time.Time) Work {
 	var w Work
 	c.growShards()
+	if c.born.IsZero() {
+		c.born = now
+	}
+	c.dueTimers(now, &w)
 	for _, s := range c.shards {
 		if !c.stopping {
 			c.claim(s, now, &w)
+			c.rebalance(s, now, &w)
 		}
-		if s.epoch != 0 && !c.stopping {
-			c.dueTimers(s, now, &w)
+		if s.epoch != 0 && !c.stopping && !s.yielding {
 			c.readyJobs(s, now, &w)
 		}
 		c.send(s, now, &w)
@@ -114,6 +131,36 @@ func (c *Core) Next(now time.Time) Work {
 		s.calls = nil
 	}
 	return w
+}
+
+// seeEntry learns from an entry of an owner who that is and that it is alive.
+func (c *Core) seeEntry(s *shard, now time.Time, subject string) {
+	if subject == orchestrator.SubjectOwn(s.p) {
+		c.seeOwner(s, now)
+		return
+	}
+	c.heard(s, now, c.state.Meta().Now)
+}
+
+// checkpoint is what the owner of partition 0 tells the others every CheckEvery
+// entries.
+func (c *Core) checkpoint(seq uint64) (orchestrator.Checkpoint, bool) {
+	if seq%orchestrator.CheckEvery != 0 || !c.Owns(0) {
+		return orchestrator.Checkpoint{}, false
+	}
+	return c.state.Checkpoint(seq)
+}
+
+// Halt stops everything that waits for a time, while the clock is not to be
+// trusted; what a person asked for goes on.
+func (c *Core) Halt(on bool) { c.halted = on }
+
+// Reclaim forgets what this start owns, so that it claims anew: after a suspend
+// somebody else may long have taken over.
+func (c *Core) Reclaim() {
+	for _, s := range c.shards {
+		s.epoch = 0
+	}
 }
 
 // growShards makes the shards once the genesis entry told how many there are.

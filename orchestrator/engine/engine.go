@@ -22,6 +22,7 @@ const (
 	readWait    = 5 * time.Second
 	appendWait  = 5 * time.Second
 	stopWait    = 10 * time.Second
+	handOver    = time.Second
 )
 
 // Options are what an Engine works with.
@@ -35,8 +36,19 @@ type Options struct {
 	Sources []orchestrator.Source
 	// SourceEvery is the pause between two polls of a source; 0 means 30 s.
 	SourceEvery time.Duration
-	Logger      *slog.Logger
-	Metrics     Metrics
+	// Heart carries heartbeats between instances; nil when there can be no other.
+	Heart Heart
+	// Bell rings when another instance may have appended something.
+	Bell <-chan struct{}
+	// Keeper tells of the log and trims it; nil when nobody does.
+	Keeper Keeper
+	// Snapshots keeps copies of the state, made every SnapshotEvery; 0 means 1 h.
+	Snapshots     Snapshots
+	SnapshotEvery time.Duration
+	// Clock is the machine's when nil.
+	Clock   Clock
+	Logger  *slog.Logger
+	Metrics Metrics
 }
 
 // Metrics counts what the engine does. Implementations are safe for concurrent
@@ -67,6 +79,22 @@ type Engine struct {
 	pumping  bool
 	failed   error
 	polled   time.Time
+	// rung is when the bell rang last; peers are the other instances that were heard.
+	rung   time.Time
+	beatAt time.Time
+	peers  map[string]peer
+	clock  *clockGuard
+	// ends is how the log was last, folded how far we were then; keeping and copying
+	// are set while the log is asked and a snapshot made.
+	ends     orchestrator.LogEnds
+	folded   uint64
+	keepAt   time.Time
+	keeping  bool
+	copying  bool
+	copied   uint64
+	copiedAt time.Time
+	// jumpSeen is set while the log says that our clock jumped.
+	jumpSeen bool
 	purged   time.Time
 	// replies has those who wait for the outcome of a command.
 	replies replies
@@ -94,6 +122,12 @@ func New(o Options) (*Engine, error) {
 	if o.SourceEvery == 0 {
 		o.SourceEvery = 30 * time.Second
 	}
+	if o.SnapshotEvery == 0 {
+		o.SnapshotEvery = time.Hour
+	}
+	if o.Clock == nil {
+		o.Clock = newSystemClock()
+	}
 	fold, err := orchestrator.NewFold(o.Rules)
 	if err != nil {
 		return nil, err
@@ -109,7 +143,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		opt: o, core: NewCore(fold, state, o.Core), view: view, inputs: make(chan func(), 1024),
 		pending: map[uint64]orchestrator.Entry{}, watchers: map[chan []uint64]bool{}, done: make(chan struct{}),
-		replies: replies{waiting: map[string]chan orchestrator.Reply{}},
+		replies: replies{waiting: map[string]chan orchestrator.Reply{}}, peers: map[string]peer{}, clock: newClockGuard(o.Clock),
 	}
 	e.events = newIngress(e, orchestrator.SubjectEvents)
 	e.words = newIngress(e, orchestrator.SubjectCommands)
@@ -127,7 +161,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer cancel()
 	e.ctx = tasks
 	e.wake = time.NewTimer(0)
+	e.copiedAt = time.Now()
 	defer e.wake.Stop()
+	if err := e.checkStart(ctx); err != nil {
+		return err
+	}
 	if err := e.catchUp(ctx); err != nil {
 		return err
 	}
@@ -136,6 +174,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	for _, s := range e.opt.Sources {
 		e.tasks.Go(func() { e.pollSource(ctx, s) })
+	}
+	if e.opt.Heart != nil {
+		e.tasks.Go(e.listen)
+	}
+	if e.opt.Bell != nil {
+		e.tasks.Go(e.answerBell)
 	}
 	for e.failed == nil {
 		select {
@@ -172,7 +216,10 @@ func (e *Engine) turn() {
 	if e.failed != nil {
 		return
 	}
-	w := e.core.Next(time.Now())
+	e.watchClock(time.Now())
+	e.keep(time.Now())
+	e.beat(time.Now())
+	w := e.core.Next(e.clock.now())
 	for _, a := range w.Appends {
 		e.append(a)
 	}
@@ -182,8 +229,11 @@ func (e *Engine) turn() {
 	e.pump()
 	e.commitIfDue(time.Now())
 	next := e.nextLook(time.Now())
-	if !w.Wake.IsZero() && w.Wake.Before(next) {
-		next = w.Wake
+	if !w.Wake.IsZero() && e.clock.real(w.Wake).Before(next) {
+		next = e.clock.real(w.Wake)
+	}
+	if e.opt.Heart != nil && e.beatAt.Before(next) {
+		next = e.beatAt
 	}
 	if at := e.commitAt(); !at.IsZero() && at.Before(next) {
 		next = at
@@ -229,9 +279,12 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 	if e.failed != nil {
 		return false
 	}
-	out, err := e.core.Fold(time.Now(), entry)
+	out, err := e.core.Fold(e.clock.now(), entry)
 	if err != nil {
-		e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then ask for help with its output", entry.Seq, err)
+		e.failed = e.trimmedPast(err)
+		if !errors.Is(e.failed, ErrBehind) {
+			e.failed = fmt.Errorf("folding entry %d: %w. Nothing more is done; the data is as it was. Run `backout log verify`, then see README, \"When the log is damaged\"", entry.Seq, err)
+		}
 		return false
 	}
 	if e.dirtyFrom.IsZero() {
@@ -253,106 +306,4 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 		e.opt.Metrics.Folded(1, lag)
 	}
 	return true
-}
-
-// commitAt is when the next commit is due; zero when nothing is to be kept. A
-// commit holds the loop up for some milliseconds, so it takes the first quiet
-// moment, and waits for one no longer than commitEvery.
-func (e *Engine) commitAt() time.Time {
-	if e.dirtyFrom.IsZero() {
-		return time.Time{}
-	}
-	at := e.dirtyFrom.Add(commitEvery)
-	if quiet := e.heard.Add(quietFor); quiet.Before(at) && len(e.inputs) == 0 && e.core.Idle() && e.core.PumpIdle() {
-		return quiet
-	}
-	return at
-}
-
-// commitIfDue commits when the oldest uncommitted entry is old enough, or at
-// once when somebody waits. Effects never wait for it: the intent is in the log.
-func (e *Engine) commitIfDue(now time.Time) {
-	cursor := e.core.State().Meta().Cursor
-	urgent := false
-	for _, w := range e.waiting {
-		urgent = urgent || w.seq <= cursor
-	}
-	at := e.commitAt()
-	due := !at.IsZero() && !now.Before(at)
-	if (due || (urgent && !e.dirtyFrom.IsZero())) && !e.commit() {
-		return
-	}
-	kept := e.waiting[:0]
-	for _, w := range e.waiting {
-		if w.seq <= cursor && e.dirtyFrom.IsZero() {
-			w.ch <- nil
-			continue
-		}
-		kept = append(kept, w)
-	}
-	e.waiting = kept
-}
-
-// commit makes the state durable and opens the next transaction. A failure ends
-// the process: the log is the truth and a restart is the recovery.
-func (e *Engine) commit() bool {
-	start := time.Now()
-	state := e.core.State()
-	err := state.Flush()
-	if err == nil {
-		err = e.opt.Store.Commit(e.view)
-	}
-	if err == nil {
-		e.view, err = e.opt.Store.Begin()
-	}
-	if err == nil {
-		err = state.Bind(e.view)
-	}
-	if err != nil {
-		e.failed = fmt.Errorf("keeping the state: %w. Check the disk; nothing is lost, a restart folds the log again", err)
-		return false
-	}
-	e.dirtyFrom = time.Time{}
-	if e.opt.Metrics != nil {
-		e.opt.Metrics.Committed(time.Since(start))
-	}
-	return true
-}
-
-// stop ends cleanly: running calls get a moment to report, claims are given
-// back, and the state is committed.
-func (e *Engine) stop(cancel context.CancelFunc) error {
-	e.core.Stop()
-	deadline := time.NewTimer(stopWait)
-	defer deadline.Stop()
-	for e.failed == nil {
-		if e.core.Idle() {
-			e.core.Release()
-		}
-		e.turn()
-		if e.core.Released() {
-			break
-		}
-		select {
-		case fn := <-e.inputs:
-			fn()
-			e.drain()
-		case <-e.wake.C:
-		case <-deadline.C:
-			e.opt.Logger.Warn("stopped while calls were under way; they will be looked at after the next start")
-			return errors.Join(e.failed, e.closing(cancel))
-		}
-	}
-	return errors.Join(e.failed, e.closing(cancel))
-}
-
-func (e *Engine) closing(cancel context.CancelFunc) error {
-	cancel()
-	if e.failed == nil && !e.dirtyFrom.IsZero() {
-		e.commit()
-	}
-	for _, w := range e.waiting {
-		w.ch <- ErrStopped
-	}
-	return nil
 }

@@ -167,7 +167,7 @@ func (t Task) Result(r orchestrator.Result) orchestrator.Record {
 // Verified is the record that answers a TaskVerify.
 func (t Task) Verified(o orchestrator.Outcome) orchestrator.Record {
 	return orchestrator.Record{Verified: &orchestrator.Verified{
-		StepRef: t.ref, Attempt: t.Call.Attempt, Kind: o.Kind, Text: o.Text, Data: o.Data, CheckAfter: o.CheckAfter,
+		StepRef: t.ref, Attempt: t.Call.Attempt, Kind: o.Kind, Text: o.Text, Data: o.Data, CheckAfter: o.CheckAfter, Never: o.Never,
 	}}
 }
 

@@ -110,7 +110,7 @@ func (in *ingress) append(rs []*request) {
 	}
 	env := orchestrator.Envelope{
 		ID: fmt.Sprintf("%s/%s/%d", in.e.opt.Core.Boot, in.subject, in.count.Add(1)),
-		At: time.Now().UnixMilli(), Boot: in.e.opt.Core.Boot,
+		At: in.e.clock.now().UnixMilli(), Boot: in.e.opt.Core.Boot,
 	}
 	data, err := env.EncodeWith(bodies)
 	var seq uint64

@@ -136,7 +136,7 @@ func (c *Core) Appended(now time.Time, a Append, err error) {
 		l.acknowledged(m)
 	case errors.Is(err, orchestrator.ErrFenced):
 		c.fenced(s, l, m)
-		s.claimAfter = now.Add(claimPause)
+		s.claimAfter = later(s.claimAfter, now.Add(claimPause))
 	default:
 		m.retry = now.Add(appendRetry)
 	}

@@ -66,6 +66,25 @@ func (e *Engine) look(now time.Time) {
 	})
 }
 
+// After the bell rang the log is asked again and again for a moment: it rings when
+// something was published, which may be a little before it can be read.
+const (
+	ringFor   = 60 * time.Millisecond
+	ringEvery = 2 * time.Millisecond
+)
+
+// answerBell lets the loop look at the log when another instance has appended.
+func (e *Engine) answerBell() {
+	for {
+		select {
+		case <-e.opt.Bell:
+			e.input(func() { e.rung = time.Now() })
+		case <-e.ctx.Done():
+			return
+		}
+	}
+}
+
 // behind reports whether the log must be asked now.
 func (e *Engine) behind(now time.Time) bool {
 	switch {
@@ -82,6 +101,9 @@ func (e *Engine) behind(now time.Time) bool {
 // nextLook is when the log is to be asked next.
 func (e *Engine) nextLook(now time.Time) time.Time {
 	next := e.polled.Add(pollEvery)
+	if now.Sub(e.rung) < ringFor {
+		next = e.polled.Add(ringEvery)
+	}
 	switch {
 	case e.looking:
 		return now.Add(pollEvery) // the answer wakes the loop

@@ -40,14 +40,5 @@ func (e *Engine) Watch() (changed <-chan []uint64, stop func()) {
 
 // Owns reports whether this instance acts for partition 0.
 func (e *Engine) Owns(ctx context.Context) (bool, error) {
-	ch := make(chan bool, 1)
-	e.input(func() { ch <- e.core.Owns(0) })
-	select {
-	case ok := <-ch:
-		return ok, nil
-	case <-ctx.Done():
-		return false, fmt.Errorf("asking the engine: %w", ctx.Err())
-	case <-e.done:
-		return false, ErrStopped
-	}
+	return ask(ctx, e, func() bool { return e.core.Owns(0) })
 }

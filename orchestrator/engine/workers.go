@@ -20,7 +20,7 @@ func (e *Engine) append(a Append) {
 			if err == nil && seq > 0 {
 				e.offer(orchestrator.Entry{Seq: seq, Subject: a.Msg.Subject, Data: a.Msg.Data})
 			}
-			e.core.Appended(time.Now(), a, err)
+			e.core.Appended(e.clock.now(), a, err)
 		})
 	})
 }
@@ -43,6 +43,7 @@ func (e *Engine) start(t Task) {
 		if e.opt.Metrics != nil {
 			e.opt.Metrics.Called(t.Action, t.Kind, outcome, time.Since(started))
 		}
+		e.timed(&rec)
 		e.input(func() {
 			if rec.Observed != nil {
 				e.core.Observed(t, *rec.Observed)
@@ -51,6 +52,14 @@ func (e *Engine) start(t Task) {
 			e.core.Reported(t, rec)
 		})
 	})
+}
+
+// timed puts an observation on the time of the log, which differs from the wall
+// clock after a jump.
+func (e *Engine) timed(rec *orchestrator.Record) {
+	if o := rec.Observed; o != nil {
+		o.At = e.clock.core(time.UnixMilli(o.At)).UnixMilli()
+	}
 }
 
 // perform makes the call. A panic in a handler is an outcome nobody knows.
@@ -205,6 +214,9 @@ func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			e.opt.Logger.WarnContext(ctx, "a source could not be polled", "source", s.Name(), "error", err)
+		}
+		for i := range records {
+			e.timed(&records[i])
 		}
 		if len(records) > 0 {
 			e.input(func() {

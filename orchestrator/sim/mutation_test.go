@@ -22,8 +22,8 @@ type mutation struct {
 func mutations() []mutation {
 	return []mutation{
 		{"boot claim", "ownership.go", [][2]string{{
-			`free := own.Epoch == 0`,
-			"if own.Epoch != 0 && !own.Released && own.Instance == c.opt.Instance {\n\t\ts.epoch = own.Epoch\n\t\treturn\n\t}\n\tfree := own.Epoch == 0",
+			`at, may := c.mayClaim(s, now)`,
+			"if own := c.state.Owner(s.p); own.Epoch != 0 && !own.Released && own.Instance == c.opt.Instance {\n\t\ts.epoch = own.Epoch\n\t\treturn\n\t}\n\tat, may := c.mayClaim(s, now)",
 		}}},
 		{"compare-and-set and read-back", "lane.go", [][2]string{
 			{`m.msg.Fence = &orchestrator.Fence{Subject: orchestrator.SubjectOwn(s.p), Seq: s.epoch}`, `m.msg.Fence = nil`},

@@ -115,11 +115,7 @@ func (n *node) commit() {
 
 // next does what the core wants done.
 func (n *node) next() {
-	for _, other := range n.w.nodes {
-		if other != n {
-			n.core.Suspect(other.name, other.silent() || n.w.chance(400))
-		}
-	}
+	n.core.See(n.w.time(), n.peers())
 	work := n.core.Next(n.w.time())
 	for _, a := range work.Appends {
 		n.append(a)
@@ -130,6 +126,17 @@ func (n *node) next() {
 	if !work.Wake.IsZero() {
 		n.wake(max(n.w.now, work.Wake.UnixMilli()-epochMS))
 	}
+}
+
+// peers are the other instances this one hears of, now and then one too few.
+func (n *node) peers() []engine.Peer {
+	var out []engine.Peer
+	for _, other := range n.w.nodes {
+		if other != n && !other.silent() && !n.w.chance(400) {
+			out = append(out, engine.Peer{Instance: other.name, FoldVersion: orchestrator.FoldVersion, Ready: true})
+		}
+	}
+	return out
 }
 
 // wake calls next at a time, unless it is called before that anyway.

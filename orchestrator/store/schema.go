@@ -30,6 +30,7 @@
 //	env      project 0 env                   what serves, lock, hold, breaker
 //	status   project 0 component             what the public page says
 //	bad      seq(8)‖index(2)                 quarantine
+//	chain    seq(8)                          the chain at every 1,024th entry, the newest 64 of them
 package store
 
 // schemaVersion changes with the drawing above, together with a migration.

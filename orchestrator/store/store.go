@@ -144,12 +144,15 @@ func (s *Store) Check() error {
 	})
 }
 
-// Close drops what was not committed and closes the file.
-func (s *Store) Close() error {
-	var err error
-	if s.tx != nil {
-		err = s.tx.Rollback()
-		s.tx = nil
+// Discard drops what was not committed; Begin may follow.
+func (s *Store) Discard() error {
+	if s.tx == nil {
+		return nil
 	}
-	return errors.Join(err, s.db.Close())
+	err := s.tx.Rollback()
+	s.tx = nil
+	return err
 }
+
+// Close drops what was not committed and closes the file.
+func (s *Store) Close() error { return errors.Join(s.Discard(), s.db.Close()) }

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aimarketplace/backout/handlers/bus"
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+func logCommand() *cobra.Command {
+	c := &cobra.Command{Use: "log", Short: "Examine, export or redact the log of a stopped Backout", Example: "  backout log verify --data backout-data"}
+	c.AddCommand(logVerifyCommand(), logExportCommand(), logRedactCommand())
+	return c
+}
+
+// readBatch is how many entries are read at once.
+const readBatch = 512
+
+// entries goes through the log from where it can be read whole: its beginning, or
+// after the mark it was trimmed to.
+func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, string) error) (from, to uint64, err error) {
+	ends, err := o.bus.Ends(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	reader, err := o.chainFrom(ends)
+	if err != nil {
+		return 0, 0, err
+	}
+	from = reader.Seq + 1
+	for {
+		batch, err := o.bus.Read(ctx, reader.Seq+1, readBatch)
+		if err != nil || len(batch) == 0 {
+			return from, reader.Seq, err
+		}
+		for _, e := range batch {
+			chain, err := reader.Next(e)
+			if err != nil {
+				return from, reader.Seq, err
+			}
+			if err := fn(e, chain); err != nil {
+				return from, reader.Seq, err
+			}
+		}
+	}
+}
+
+// chainFrom is a reader at the first entry whose chain is known.
+func (o *offline) chainFrom(ends orchestrator.LogEnds) (*orchestrator.ChainReader, error) {
+	if ends.First <= 1 && ends.Trimmed == 0 {
+		return &orchestrator.ChainReader{}, nil
+	}
+	var found orchestrator.Checkpoint
+	version := 0
+	err := o.store.Read(func(s *orchestrator.State) error {
+		version = s.Meta().FoldVersion
+		for seq := (max(ends.Trimmed, ends.First)/orchestrator.CheckEvery + 1) * orchestrator.CheckEvery; seq <= s.Meta().Cursor; seq += orchestrator.CheckEvery {
+			if c, ok := s.Checkpoint(seq); ok {
+				found = c
+				return nil
+			}
+		}
+		found = orchestrator.Checkpoint{Seq: s.Meta().Cursor, Chain: s.Meta().Chain}
+		return nil
+	})
+	return &orchestrator.ChainReader{Seq: found.Seq, Chain: found.Chain, Version: version}, err
+}
+
+// verified is what `log verify` found.
+type verified struct {
+	From    uint64 `json:"from"`
+	To      uint64 `json:"to"`
+	Cursor  uint64 `json:"cursor"`
+	Chain   string `json:"chain"`
+	Matches bool   `json:"matches"`
+	Damaged bool   `json:"damaged,omitempty"`
+}
+
+// verify recomputes the chain and compares it with the state wherever both have it.
+func (o *offline) verify(ctx context.Context) (verified, error) {
+	var v verified
+	meta, err := metaOf(o.store)
+	if err != nil {
+		return v, err
+	}
+	v.Cursor = meta.Cursor
+	v.From, v.To, err = o.entries(ctx, func(e orchestrator.Entry, chain string) error {
+		v.Chain = chain
+		if e.Seq == meta.Cursor {
+			v.Matches = chain == meta.Chain
+		}
+		return o.compareAt(e.Seq, chain)
+	})
+	if err != nil {
+		return v, err
+	}
+	if v.To < v.Cursor {
+		return v, fmt.Errorf("the log ends at entry %d, but entry %d was folded from it: entries are missing", v.To, v.Cursor)
+	}
+	if v.From == v.Cursor+1 {
+		v.Matches = true // the state begins where the log does
+	}
+	if !v.Matches {
+		return v, fmt.Errorf("the log was changed: the chain at entry %d is not what it was when it was folded", v.Cursor)
+	}
+	return v, o.store.Check()
+}
+
+func (o *offline) compareAt(seq uint64, chain string) error {
+	if seq%orchestrator.CheckEvery != 0 {
+		return nil
+	}
+	return o.store.Read(func(s *orchestrator.State) error {
+		if c, ok := s.Checkpoint(seq); ok && c.Chain != chain {
+			return fmt.Errorf("the log was changed at or before entry %d: its chain is not what it was when it was folded", seq)
+		}
+		return nil
+	})
+}
+
+func logVerifyCommand() *cobra.Command {
+	var f offlineFlags
+	var output string
+	c := &cobra.Command{
+		Use: "verify", Short: "Check that no entry is missing or changed, and that the state's file is whole", Args: exactly(0),
+		Long: `Read the whole log of a stopped Backout: no entry is missing, and the chain of
+hashes is the one the state was folded from. Also checks the state's own file.`,
+		Example: "  backout log verify --data backout-data",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.with(c.Context(), func(o *offline) error {
+				v, err := o.verify(c.Context())
+				if err != nil {
+					return fmt.Errorf("%w. See README, \"When the log is damaged\"", err)
+				}
+				return (&clientFlags{json: output}).show(c.OutOrStdout(), v, func() error {
+					_, err := fmt.Fprintf(c.OutOrStdout(), "Entries %d to %d are whole and unchanged; the state is at entry %d and its file is whole.\n", v.From, v.To, v.Cursor)
+					return err
+				})
+			})
+		},
+	}
+	f.add(c)
+	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return c
+}
+
+// with opens store and log for the time of fn.
+func (f *offlineFlags) with(ctx context.Context, fn func(*offline) error) (err error) {
+	cfg, err := f.load()
+	if err != nil {
+		return err
+	}
+	o := &offline{}
+	defer func() { err = errors.Join(err, o.close()) }()
+	if err := o.openStore(cfg.Instance.Data); err != nil {
+		return err
+	}
+	if err := o.openLog(ctx, cfg, bus.Options{}); err != nil {
+		return err
+	}
+	return fn(o)
+}
+
+// exported is one line of `log export`.
+type exported struct {
+	Seq     uint64          `json:"seq"`
+	Subject string          `json:"subject"`
+	Chain   string          `json:"chain"`
+	Sum     string          `json:"redacted_sum,omitempty"`
+	Body    json.RawMessage `json:"body"`
+}
+
+func logExportCommand() *cobra.Command {
+	var f offlineFlags
+	c := &cobra.Command{
+		Use: "export", Short: "Write the log as JSON lines, each with its place in the chain", Args: exactly(0),
+		Example: "  backout log export --data backout-data > log.jsonl",
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.with(c.Context(), func(o *offline) error { return o.export(c.Context(), c.OutOrStdout()) })
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func (o *offline) export(ctx context.Context, w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_, _, err := o.entries(ctx, func(e orchestrator.Entry, chain string) error {
+		line := exported{Seq: e.Seq, Subject: e.Subject, Chain: chain, Sum: e.Sum, Body: e.Data}
+		if !json.Valid(e.Data) {
+			line.Body, _ = json.Marshal(string(e.Data))
+		}
+		return enc.Encode(line)
+	})
+	return err
+}
