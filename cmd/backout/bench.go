@@ -20,7 +20,7 @@ func benchCommand() *cobra.Command {
 		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many incidents it carries",
 		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256",
 	}
-	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchEventsCommand())
+	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchEventsCommand(), benchOpenCommand())
 	return c
 }
 

@@ -17,6 +17,7 @@ type benchReport struct {
 	Latency   []latencyLine   `json:"latency,omitempty"`
 	Incidents []incidentsLine `json:"incidents,omitempty"`
 	Events    *eventsLine     `json:"events,omitempty"`
+	Open      []openLine      `json:"open,omitempty"`
 	Figures   []figure        `json:"figures"`
 	Note      string          `json:"note"`
 }
