@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,9 +35,9 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 		return 0, 0, err
 	}
 	from = reader.Seq + 1
-	for {
-		batch, err := o.bus.Read(ctx, reader.Seq+1, readBatch)
-		if err != nil || len(batch) == 0 {
+	for reader.Seq < ends.Last {
+		batch, err := o.readSome(ctx, reader.Seq+1)
+		if err != nil {
 			return from, reader.Seq, err
 		}
 		for _, e := range batch {
@@ -47,6 +48,27 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 			if err := fn(e, chain); err != nil {
 				return from, reader.Seq, err
 			}
+		}
+	}
+	return from, reader.Seq, nil
+}
+
+// readSome reads the next entries, which are there; a server of a cluster that
+// lags is waited for.
+func (o *offline) readSome(ctx context.Context, from uint64) (batch []orchestrator.Entry, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		batch, err = o.bus.Read(ctx, from, readBatch)
+		if err != nil || len(batch) > 0 {
+			return batch, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("entry %d cannot be read although the log has it: %w", from, ctx.Err())
 		}
 	}
 }
@@ -127,6 +149,7 @@ func (o *offline) compareAt(seq uint64, chain string) error {
 func logVerifyCommand() *cobra.Command {
 	var f offlineFlags
 	var output string
+	var catchUp bool
 	c := &cobra.Command{
 		Use: "verify", Short: "Check that no entry is missing or changed, and that the state's file is whole", Args: exactly(0),
 		Long: `Read the whole log of a stopped Backout: no entry is missing, and the chain of
@@ -134,6 +157,11 @@ hashes is the one the state was folded from. Also checks the state's own file.`,
 		Example: "  backout log verify --data backout-data",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.with(c.Context(), func(o *offline) error {
+				if catchUp {
+					if _, err := o.readAll(c.Context()); err != nil {
+						return err
+					}
+				}
 				v, err := o.verify(c.Context())
 				if err != nil {
 					return fmt.Errorf("%w. See README, \"When the log is damaged\"", err)
@@ -147,6 +175,7 @@ hashes is the one the state was folded from. Also checks the state's own file.`,
 	}
 	f.add(c)
 	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	c.Flags().BoolVar(&catchUp, "catch-up", false, "fold what the log has beyond the state first")
 	return c
 }
 

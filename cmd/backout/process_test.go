@@ -23,8 +23,8 @@ const readyLimit = 60 * time.Second
 
 // built is where the binaries are, each made once for all tests.
 var built struct {
-	dir                     string
-	plain, crash, publisher func() (string, error)
+	dir                               string
+	plain, crash, publisher, natsnode func() (string, error)
 }
 
 func TestMain(m *testing.M) {
@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 	built.plain = sync.OnceValues(func() (string, error) { return build("backout", ".") })
 	built.crash = sync.OnceValues(func() (string, error) { return build("backout-crash", ".", "-tags", "crashpoints") })
 	built.publisher = sync.OnceValues(func() (string, error) { return build("publisher", "./testdata/publisher") })
+	built.natsnode = sync.OnceValues(func() (string, error) { return build("natsnode", "./testdata/natsnode") })
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +33,39 @@ func open(t *testing.T, dir, listen string) (*bus.Server, *bus.Bus) {
 		t.Fatal(err)
 	}
 	return s, b
+}
+
+// openWith is open with options, without a listener.
+func openWith(t *testing.T, dir string, o bus.Options) (*bus.Server, *bus.Bus) {
+	t.Helper()
+	s, err := bus.StartServer(bus.ServerOptions{Dir: dir, Listen: "off"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	nc, err := s.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	o.MaxBytes = 64 << 20
+	b, err := bus.Open(t.Context(), nc, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, b
+}
+
+func newReader(text string) io.Reader { return strings.NewReader(text) }
+
+func readAll(t *testing.T, r io.ReadCloser) string {
+	t.Helper()
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 func TestServer_syncsEveryMessage(t *testing.T) {

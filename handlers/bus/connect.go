@@ -12,7 +12,7 @@ import (
 func clientOptions() []nats.Option {
 	return []nats.Option{
 		nats.Name("backout"), nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2),
-		nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond), nats.Timeout(5 * time.Second),
+		nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond), nats.Timeout(2 * time.Second),
 		nats.NoEcho(), // bells and heartbeats are about others
 	}
 }

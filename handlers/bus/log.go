@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,12 +31,27 @@ func (b *Bus) Append(ctx context.Context, m orchestrator.Message) (uint64, error
 	}
 	ack, err := b.js.PublishMsg(ctx, msg, opts...)
 	if err != nil {
-		return 0, appendError(m, err)
+		err = appendError(m, err)
+		b.answered(err)
+		return 0, err
 	}
+	b.unheard.heard()
 	if ack.Duplicate {
 		return 0, nil
 	}
 	return ack.Sequence, nil
+}
+
+// answered goes to another server of the cluster when this one has not answered
+// for a while.
+func (b *Bus) answered(err error) {
+	if errors.Is(err, orchestrator.ErrFenced) || errors.Is(err, orchestrator.ErrLogFull) {
+		b.unheard.heard()
+		return
+	}
+	if b.unheard.missed(time.Now()) && Clustered(b.nc) {
+		_ = b.nc.ForceReconnect() // it says so only when the connection is closed for good
+	}
 }
 
 func appendError(m orchestrator.Message, err error) error {

@@ -32,6 +32,7 @@ type Bus struct {
 	snapshots jetstream.ObjectStore
 	inbox     string
 	logID     string
+	unheard   unheard
 }
 
 // Options shape the streams.

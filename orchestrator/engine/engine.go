@@ -23,9 +23,13 @@ const (
 	gapWait     = 3 * time.Millisecond
 	readLimit   = 512
 	readWait    = 5 * time.Second
-	appendWait  = 5 * time.Second
-	stopWait    = 10 * time.Second
-	handOver    = time.Second
+	lookWait    = 2 * time.Second
+	// appendWait bounds one try; the same message is sent again under the same id,
+	// so a server that hangs costs this long and no more.
+	appendWait = 1500 * time.Millisecond
+	persistFor = 10 * time.Second
+	stopWait   = 10 * time.Second
+	handOver   = time.Second
 )
 
 // Options are what an Engine works with.

@@ -146,7 +146,7 @@ func (in *ingress) offer(entry orchestrator.Entry) {
 
 // persist tries until the fate of the message is known, under the same id.
 func (in *ingress) persist(m orchestrator.Message) (uint64, error) {
-	deadline := time.Now().Add(2 * appendWait)
+	deadline := time.Now().Add(persistFor)
 	for {
 		ctx, cancel := context.WithTimeout(in.e.ctx, appendWait)
 		seq, err := in.e.opt.Log.Append(ctx, m)

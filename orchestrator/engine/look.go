@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// catchUp folds everything the log has; a start waits for it.
+// catchUp folds everything the log had when it was asked for its ends; a start
+// waits for it. A replica that answers may lag behind.
 func (e *Engine) catchUp(ctx context.Context) error {
 	for {
 		entries, err := e.read(ctx, e.core.State().Meta().Cursor+1)
@@ -18,14 +20,32 @@ func (e *Engine) catchUp(ctx context.Context) error {
 			return e.failed
 		}
 		e.polled = time.Now()
-		if len(entries) == 0 {
+		if len(entries) > 0 {
+			continue
+		}
+		if e.core.State().Meta().Cursor >= e.ends.Last {
 			return nil
+		}
+		if err := pause(ctx, ringEvery); err != nil {
+			return err
 		}
 	}
 }
 
+// pause waits, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the log: %w", ctx.Err())
+	}
+}
+
 func (e *Engine) read(ctx context.Context, from uint64) ([]orchestrator.Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, readWait)
+	ctx, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
 	return e.opt.Log.Read(ctx, from, readLimit)
 }
