@@ -97,6 +97,9 @@ func (b *eventsBench) run(ctx context.Context, syncs bool) (*benchReport, error)
 	if b.rounds < 1 || b.senders < 1 || b.senders > eventEnvironments {
 		return nil, usageError{fmt.Errorf("--rounds must be at least 1 and --senders between 1 and %d", eventEnvironments)}
 	}
+	if b.flags.count > eventEnvironments*eventsEach {
+		return nil, usageError{fmt.Errorf("--count is at most %d", eventEnvironments*eventsEach)}
+	}
 	var rounds, controls []eventsRound
 	for r := range b.rounds {
 		if err := b.disk.look(); err != nil {
