@@ -18,7 +18,7 @@ func (p *pass) foldCommand(c *Command) {
 		p.reply(c, nil, true, "this command was taken before; nothing was done twice")
 		return
 	}
-	p.s.save(BucketSeen, seenKey(p.now/dayMS, origin, c.ID), &Seen{N: c.Incident, Why: "command " + c.Verb, At: p.now, Seq: p.seq})
+	p.s.remember(origin, c.ID, p.now, &Seen{N: c.Incident, Why: "command " + c.Verb, At: p.now, Seq: p.seq})
 	who, why := p.speaker(c)
 	if why != "" {
 		p.refuseCommand(c, why)

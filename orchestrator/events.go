@@ -1,21 +1,9 @@
 package orchestrator
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strconv"
 )
-
-// seenDays is for how many days ids are remembered.
-const seenDays = 7
-
-// Seen is what became of an event, for `why EVENT`.
-type Seen struct {
-	N   uint64 `json:"n,omitempty"`
-	Why string `json:"why"`
-	At  int64  `json:"at"`
-	Seq uint64 `json:"seq"`
-}
 
 // foldEvent takes one event in: known already, whose it is, what it means, and
 // keeps the sentence that says why.
@@ -23,7 +11,7 @@ func (p *pass) foldEvent(ev *Event) {
 	if ev.Inbox > 0 && ev.Inbox <= p.floor {
 		return
 	}
-	if _, known := p.s.Seen(ev.Origin, ev.ID, p.now); known {
+	if _, known := p.s.seenBefore(ev.Origin, ev.ID, p.now); known {
 		return
 	}
 	p.s.meta.Events++
@@ -35,7 +23,7 @@ func (p *pass) foldEvent(ev *Event) {
 	} else {
 		why.N, why.Why = p.meaning(ev)
 	}
-	p.s.save(BucketSeen, seenKey(p.now/dayMS, ev.Origin, ev.ID), &why)
+	p.s.remember(ev.Origin, ev.ID, p.now, &why)
 	p.forgetOldIDs()
 }
 
@@ -53,43 +41,11 @@ func (p *pass) meaning(ev *Event) (uint64, string) {
 	return 0, "unknown type " + strconv.Quote(ev.Type)
 }
 
-// Seen looks an id up, today and the seven days before.
-func (s *State) Seen(origin, id string, now int64) (Seen, bool) {
-	var v Seen
-	for d := range int64(seenDays + 1) {
-		if s.load(BucketSeen, seenKey(now/dayMS-d, origin, id), &v) {
-			return v, true
-		}
-	}
-	return Seen{}, false
-}
-
-// forgetOldIDs drops whole days that are past, once a day.
-func (p *pass) forgetOldIDs() {
-	oldest := p.now/dayMS - seenDays
-	if p.s.meta.SeenFrom >= oldest {
-		return
-	}
-	var old [][]byte
-	p.s.view.Scan(BucketSeen, nil, nil, func(k, _ []byte) bool {
-		if int64(binary.BigEndian.Uint32(k)) >= oldest {
-			return false
-		}
-		old = append(old, append([]byte(nil), k...))
-		return true
-	})
-	for _, k := range old {
-		p.s.view.Delete(BucketSeen, k)
-	}
-	p.s.meta.SeenFrom = oldest
-	p.forgetOldAlerts()
-}
-
 // route finds the project, environment and component of an event by the match
 // rules, and says what is missing when none claims it.
 func (p *pass) route(ev *Event) (missing string) {
 	cfg := p.s.Config()
-	if ev.Project == "" && !matchAny(cfg, ev) {
+	if ev.Project == "" && !p.s.claimed(ev) {
 		return fmt.Sprintf("no match rule of any project takes source %q with labels %v; add one under projects[].match", ev.Source, sortedLabels(ev.Labels))
 	}
 	pr, ok := cfg.Project(ev.Project)
@@ -108,30 +64,23 @@ func (p *pass) route(ev *Event) (missing string) {
 	return ""
 }
 
-func matchAny(cfg *Config, ev *Event) bool {
-	for i := range cfg.Projects {
-		if matchOne(&cfg.Projects[i], ev) {
-			ev.Project = cfg.Projects[i].ID
-			return true
-		}
+// claimed routes an event that names no project by the match rules of all.
+func (s *State) claimed(ev *Event) bool {
+	r, ok := s.routing().find(ev)
+	if ok {
+		ev.Project = r.project
+		r.match.fill(ev)
 	}
-	return false
+	return ok
 }
 
-func matchOne(pr *Project, ev *Event) bool {
-	for _, m := range pr.Match {
-		if (m.Source != "" && m.Source != ev.Source) || !labelsMatch(m.Labels, ev.Labels) {
-			continue
+func matchOne(pr *Project, ev *Event) {
+	for i := range pr.Match {
+		if m := &pr.Match[i]; m.takes(ev) {
+			m.fill(ev)
+			return
 		}
-		if ev.Environment == "" {
-			ev.Environment = m.Environment
-		}
-		if ev.Component == "" {
-			ev.Component = m.Component
-		}
-		return true
 	}
-	return false
 }
 
 func labelsMatch(want, have map[string]string) bool {

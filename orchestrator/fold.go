@@ -32,9 +32,10 @@ var (
 
 // Fold applies entries to a state. Not safe for concurrent use.
 type Fold struct {
-	rules     Rules
-	incidents *Machine
-	steps     *Machine
+	rules       Rules
+	incidents   *Machine
+	steps       *Machine
+	ruleScratch *ruleScratch
 }
 
 // NewFold checks the state tables and returns a fold that evaluates
@@ -48,7 +49,7 @@ func NewFold(rules Rules) (*Fold, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fold{rules: rules, incidents: inc, steps: step}, nil
+	return &Fold{rules: rules, incidents: inc, steps: step, ruleScratch: newRuleScratch()}, nil
 }
 
 // Folded is what an entry led to, for those in this process who wait for it.

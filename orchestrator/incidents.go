@@ -84,17 +84,19 @@ func (p *pass) lead(l *loaded, playbook string) {
 // leadWith changes the plan of an open incident when a later signal finds a
 // deployment to blame and nothing has been done outside yet.
 func (p *pass) leadWith(l *loaded, rule *Rule, ev *Event) {
-	inc := l.inc
-	cur := inc.Run().Playbook
-	if rule.Playbook == "" || cur == rule.Playbook || inc.Stopped != "" || inc.Effects > 0 {
-		return
-	}
-	if cur != "" && cur != "respond" {
+	if rule.Playbook == "" || l.inc.Run().Playbook == rule.Playbook || !leadable(l.inc) {
 		return
 	}
 	p.line(l, ev.Origin, "rule "+rule.ID+": "+rule.Why)
 	p.cancelSteps(l, "playbook "+rule.Playbook+" leads now")
 	p.lead(l, rule.Playbook)
+}
+
+// leadable reports whether another plan may still lead an open incident; if not,
+// a signal needs no rule to join it.
+func leadable(inc *Incident) bool {
+	cur := inc.Run().Playbook
+	return inc.Stopped == "" && inc.Effects == 0 && (cur == "" || cur == "respond")
 }
 
 // reopen takes a resolved incident up again under its number.

@@ -103,8 +103,11 @@ func parseStepTimer(n uint64, name string) (StepRef, bool) {
 // seenKey groups ids by day, so that whole days can be dropped.
 func seenKey(day int64, origin, id string) []byte {
 	h := sha256.Sum256([]byte(origin + "\x00" + id))
-	k := binary.BigEndian.AppendUint32(nil, uint32(day))
-	return append(k, h[:16]...)
+	return append(dayKey(day), h[:16]...)
+}
+
+func dayKey(day int64) []byte {
+	return binary.BigEndian.AppendUint32(make([]byte, 0, 20), uint32(day))
 }
 
 func joinKey(parts ...string) []byte {

@@ -29,33 +29,44 @@ func (p *pass) matchRule(ev *Event, env *EnvState, distinct int, open *loaded) (
 	return best, notes.String()
 }
 
+// ruleScratch is what rules see, made once and filled anew for each signal.
+type ruleScratch struct {
+	all, signal, deployment, open, limit map[string]any
+}
+
+func newRuleScratch() *ruleScratch {
+	r := &ruleScratch{signal: map[string]any{}, deployment: map[string]any{}, open: map[string]any{}, limit: map[string]any{}}
+	r.all = map[string]any{"signal": r.signal, "deployment": r.deployment, "open": r.open, "limit": r.limit}
+	return r
+}
+
 func (p *pass) ruleVars(ev *Event, env *EnvState, distinct int, open *loaded) map[string]any {
+	r := p.ruleScratch
+	r.fillSignal(ev, p.now, distinct)
+	d := r.deployment
+	d["id"], d["commit"], d["promoted_ms_ago"] = env.Promoted, env.Commit, p.now-env.PromotedAt
+	d["rolled_back"], d["known"] = env.RolledBack, env.Promoted != ""
+	o := r.open
+	o["n"], o["playbook"], o["state"] = int64(0), "", ""
+	if open != nil {
+		o["n"], o["playbook"], o["state"] = int64(open.inc.N), open.inc.Run().Playbook, string(open.inc.State)
+	}
 	lim := p.s.Config().Policies.Limits.WithDefaults()
+	r.limit["signal_age"], r.limit["auto_window"], r.limit["min_distinct"] = lim.SignalAge, lim.AutoWindow, int64(lim.MinDistinct)
+	r.all["now"] = p.now
+	return r.all
+}
+
+func (r *ruleScratch) fillSignal(ev *Event, now int64, distinct int) {
 	age := int64(0)
 	if ev.StartsAt > 0 {
-		age = p.now - ev.StartsAt
+		age = now - ev.StartsAt
 	}
-	opened := map[string]any{"n": int64(0), "playbook": "", "state": ""}
-	if open != nil {
-		opened = map[string]any{"n": int64(open.inc.N), "playbook": open.inc.Run().Playbook, "state": string(open.inc.State)}
-	}
-	return map[string]any{
-		"signal": map[string]any{
-			"type": ev.Type, "severity": ev.Severity, "source": ev.Source, "name": ev.Name,
-			"project": ev.Project, "environment": ev.Environment, "component": ev.Component,
-			"release": ev.Release, "provider": ev.Provider, "age_ms": age, "distinct": int64(distinct),
-			"has_time": ev.StartsAt > 0, "auth": !ev.Unsigned,
-		},
-		"deployment": map[string]any{
-			"id": env.Promoted, "commit": env.Commit, "promoted_ms_ago": p.now - env.PromotedAt,
-			"rolled_back": env.RolledBack, "known": env.Promoted != "",
-		},
-		"open": opened,
-		"limit": map[string]any{
-			"signal_age": lim.SignalAge, "auto_window": lim.AutoWindow, "min_distinct": int64(lim.MinDistinct),
-		},
-		"now": p.now,
-	}
+	s := r.signal
+	s["type"], s["severity"], s["source"], s["name"] = ev.Type, ev.Severity, ev.Source, ev.Name
+	s["project"], s["environment"], s["component"] = ev.Project, ev.Environment, ev.Component
+	s["release"], s["provider"], s["age_ms"], s["distinct"] = ev.Release, ev.Provider, age, int64(distinct)
+	s["has_time"], s["auth"] = ev.StartsAt > 0, !ev.Unsigned
 }
 
 // vars is what the expressions of a plan see.

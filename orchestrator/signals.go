@@ -88,7 +88,11 @@ func (p *pass) decideSignal(ev *Event) (uint64, string) {
 	env := p.s.Env(ev.Project, ev.Environment)
 	distinct := p.distinctWebhooks(ev, env)
 	open := p.openIncident(ev.Project, ev.Environment)
-	rule, why := p.matchRule(ev, env, distinct, open)
+	var rule *Rule
+	why := ""
+	if open == nil || !open.inc.State.Open() || leadable(open.inc) {
+		rule, why = p.matchRule(ev, env, distinct, open)
+	}
 	switch {
 	case open != nil && open.inc.State.Open():
 		p.join(open, ev)

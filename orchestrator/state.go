@@ -25,6 +25,9 @@ type State struct {
 	plans     map[string]*Plan
 	config    *Config
 	rules     *RuleSet
+	routes    *routes
+	// days says of the days that were looked at whether an id is remembered of them.
+	days      map[int64]bool
 	decodeErr error
 }
 
@@ -93,6 +96,7 @@ func (s *State) Bind(v View) error {
 	s.loaded = map[uint64]*loaded{}
 	s.envs = map[string]*EnvState{}
 	s.plans = map[string]*Plan{}
+	s.days = map[int64]bool{}
 	if b := v.Get(BucketMeta, []byte("meta")); b != nil {
 		if err := json.Unmarshal(b, &s.meta); err != nil {
 			return fmt.Errorf("reading the meta record of the store: %w", err)

@@ -13,14 +13,15 @@ import (
 
 // The bench measures the product's own wiring: the embedded NATS server that
 // syncs every message, the real store, engine and inbox pump. bench_rig.go
-// starts it, bench_world.go invents what it works on, bench_latency.go and
-// bench_incidents.go measure, bench_report.go prints.
+// starts it, bench_world.go invents what it works on, bench_latency.go,
+// bench_incidents.go, bench_events.go and bench_open.go measure, bench_report.go
+// prints.
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many incidents it carries",
-		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256",
+		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many alerts and incidents it carries",
+		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench events\n  backout bench open --counts 100000,1000000",
 	}
-	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand())
+	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchEventsCommand(), benchOpenCommand())
 	return c
 }
 

@@ -7,14 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/aimarketplace/backout/configs"
 	"github.com/aimarketplace/backout/orchestrator"
-	"github.com/aimarketplace/backout/orchestrator/store"
 )
 
 // benchRig is Backout as `serve` wires it, without its listeners for people and
@@ -49,14 +47,11 @@ func (r *benchRig) start(ctx context.Context, o benchRigOptions) error {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
-	st, err := store.Open(filepath.Join(o.Dir, "state.db"))
+	st, err := r.openStore(ctx)
 	if err != nil {
 		return err
 	}
-	r.onClose("the store", st.Close)
-	if err := r.connect(ctx); err != nil {
-		return err
-	}
+	r.store = st
 	if !r.server.SyncAlways() {
 		return errors.New("the embedded NATS server does not sync every message; nothing would be measured")
 	}

@@ -17,42 +17,61 @@ import (
 // that the engine runs in bundles as it does in the rounds.
 const tracedIncidents = 1000
 
-// countSyncs fills in how many disk syncs an incident costs, or why that is not
-// known. A traced process is slower, so this is a pass of its own.
-func (b *incidentsBench) countSyncs(ctx context.Context, line *incidentsLine, wanted bool) {
-	if !wanted {
-		line.SyncsNote = "not counted: --syncs=false"
-		return
+// syncsPass is a pass that counts disk syncs: one child makes few units of work,
+// another many, and the difference is spread over per.
+type syncsPass struct {
+	wanted bool
+	log    io.Writer
+	// dir is where the children work, name what their folders are called.
+	dir, name string
+	// args are the command line up to --bare, --dir and --count.
+	args      []string
+	few, many int
+	per       float64
+}
+
+// syncsEach says how many disk syncs a unit costs, or why that is not known. A
+// traced process is slower, so this is a pass of its own.
+func syncsEach(ctx context.Context, p syncsPass) (each float64, note string) {
+	if !p.wanted {
+		return 0, "not counted: --syncs=false"
 	}
 	strace, err := exec.LookPath("strace")
 	if err != nil {
-		line.SyncsNote = "not counted: strace is not installed"
-		return
+		return 0, "not counted: strace is not installed"
 	}
-	fmt.Fprintf(b.log, "counting disk syncs with %d in flight, under strace\n", line.InFlight)
-	count := max(tracedIncidents, 4*line.InFlight)
-	none, err := b.traced(ctx, strace, line.InFlight, 1)
+	fmt.Fprintf(p.log, "counting disk syncs of %s, under strace\n", p.name)
+	few, err := p.traced(ctx, strace, p.few)
+	many := 0
 	if err == nil {
-		var all int
-		all, err = b.traced(ctx, strace, line.InFlight, count+1)
-		line.Syncs = float64(all-none) / float64(count)
+		many, err = p.traced(ctx, strace, p.many)
 	}
 	if err != nil {
-		line.Syncs, line.SyncsNote = 0, "not counted: "+err.Error()
+		return 0, "not counted: " + err.Error()
 	}
+	return float64(many-few) / p.per, ""
+}
+
+// countSyncs fills in how many disk syncs an incident costs.
+func (b *incidentsBench) countSyncs(ctx context.Context, line *incidentsLine, wanted bool) {
+	count := max(tracedIncidents, 4*line.InFlight)
+	line.Syncs, line.SyncsNote = syncsEach(ctx, syncsPass{
+		wanted: wanted, log: b.log, dir: b.dir, name: fmt.Sprintf("%d-in-flight", line.InFlight), few: 1, many: count + 1, per: float64(count),
+		args: []string{"bench", "incidents", "--in-flight", strconv.Itoa(line.InFlight)},
+	})
 }
 
 // traced runs this program again under strace and returns the syncs it made,
 // those of its start and end included.
-func (b *incidentsBench) traced(ctx context.Context, strace string, inFlight, count int) (int, error) {
+func (p syncsPass) traced(ctx context.Context, strace string, count int) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, fmt.Errorf("finding this program: %w", err)
 	}
-	dir := filepath.Join(b.dir, fmt.Sprintf("traced%d-%d", inFlight, count))
+	dir := filepath.Join(p.dir, fmt.Sprintf("traced-%s-%d", p.name, count))
 	out := dir + ".strace"
-	cmd := exec.CommandContext(ctx, strace, "-f", "-c", "-o", out, "-e", "trace=fsync,fdatasync,msync", //nolint:gosec // strace and this very program
-		self, "bench", "incidents", "--bare", "--dir", dir, "--in-flight", strconv.Itoa(inFlight), "--count", strconv.Itoa(count))
+	args := append([]string{"-f", "-c", "-o", out, "-e", "trace=fsync,fdatasync,msync", self}, p.args...)
+	cmd := exec.CommandContext(ctx, strace, append(args, "--bare", "--dir", dir, "--count", strconv.Itoa(count))...) //nolint:gosec // strace and this very program
 	text, err := cmd.CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("strace failed: %w: %s", err, lastLine(string(text)))

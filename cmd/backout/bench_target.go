@@ -21,22 +21,32 @@ type benchTarget struct {
 	client *http.Client
 	url    string
 	mu     sync.Mutex
-	came   map[string]time.Time
-	rings  chan struct{}
+	// came is when the first call of an environment arrived, count how many did.
+	came  map[string]time.Time
+	count map[string]int
+	rings chan struct{}
 }
 
 func startBenchTarget(ctx context.Context) (*benchTarget, error) {
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	ln, err := listenLoopback(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("listening for the bench's calls: %w", err)
+		return nil, err
 	}
 	t := &benchTarget{
 		url: "http://" + ln.Addr().String() + "/", client: &http.Client{Timeout: 10 * time.Second},
-		came: map[string]time.Time{}, rings: make(chan struct{}, 1),
+		came: map[string]time.Time{}, count: map[string]int{}, rings: make(chan struct{}, 1),
 	}
 	t.server = &http.Server{Handler: t, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = t.server.Serve(ln) }()
 	return t, nil
+}
+
+func listenLoopback(ctx context.Context) (net.Listener, error) {
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listening for the bench's calls: %w", err)
+	}
+	return ln, nil
 }
 
 // ServeHTTP notes when a call arrived.
@@ -46,6 +56,7 @@ func (t *benchTarget) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	if _, twice := t.came[env]; !twice {
 		t.came[env] = at
 	}
+	t.count[env]++
 	t.mu.Unlock()
 	select {
 	case t.rings <- struct{}{}:
@@ -75,6 +86,13 @@ func (t *benchTarget) at(env string) (time.Time, bool) {
 	defer t.mu.Unlock()
 	at, ok := t.came[env]
 	return at, ok
+}
+
+// calls is how many calls for an environment arrived.
+func (t *benchTarget) calls(env string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.count[env]
 }
 
 // wait returns when the calls for environments from to below have all arrived.

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aimarketplace/backout/handlers/gateway"
 )
 
 // runBench runs a bench with few events and returns what it printed. That every
@@ -52,6 +55,62 @@ func TestBenchIncidents_finishesEveryIncident(t *testing.T) {
 	}
 }
 
+func TestBenchEvents_countsEachAlertOnce(t *testing.T) {
+	t.Parallel()
+	var r benchReport
+	if err := json.Unmarshal([]byte(runBench(t, "events", "--count", "2010", "--senders", "3", "--rounds", "1", "--syncs=false", "-o", "json")), &r); err != nil {
+		t.Fatal(err)
+	}
+	if l := r.Events; l == nil || l.Events != 2010 || l.PerSecond.Median <= 0 || l.HTTPus.Median > l.CPUus.Median {
+		t.Fatalf("%+v", l)
+	}
+}
+
+// TestBenchOpen_goesOnAfterAKill runs the program itself: it starts and kills
+// itself, and checks what was acknowledged and called.
+func TestBenchOpen_goesOnAfterAKill(t *testing.T) {
+	t.Parallel()
+	bin := must(built.plain())(t)
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), bin, "bench", "open", "--count", "200", "--rounds", "2", "-o", "json", "--dir", dir)
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	var r benchReport
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Open) != 1 || r.Open[0].Incidents != 200 || len(r.Open[0].Call.Rounds) != 2 || r.Open[0].Call.Low < r.Open[0].Ready.Low || r.Open[0].Heap.Median <= 0 {
+		t.Fatalf("%+v", r.Open)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) > 0 {
+		t.Fatalf("left behind: %v %v", left, err)
+	}
+}
+
+func TestBenchMessage_repeatsWhatWasSent(t *testing.T) {
+	t.Parallel()
+	l := newEventsLoad("", "", 1, 100)
+	seen := map[string]bool{}
+	for _, fresh := range []int{eventsNew, eventsNew, 3} {
+		d, err := gateway.DecodeAlertmanager(gateway.Delivery{Origin: "http/alertmanager", Body: l.message(nil, 7, fresh)})
+		if err != nil || len(d.Items) != fresh+eventRepeats {
+			t.Fatalf("%d items, %v", len(d.Items), err)
+		}
+		before := len(seen)
+		for _, it := range d.Items {
+			seen[it.Record.Event.ID] = true
+		}
+		if len(seen)-before != fresh {
+			t.Fatalf("%d of %d alerts are new", len(seen)-before, fresh)
+		}
+		l.sent[7] += fresh
+	}
+}
+
 func TestBench_refusesWhatItCannotMeasure(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
@@ -59,6 +118,10 @@ func TestBench_refusesWhatItCannotMeasure(t *testing.T) {
 		{"bench", "latency", "--count", "100000"},
 		{"bench", "incidents", "--rounds", "0"},
 		{"bench", "incidents", "-o", "xml"},
+		{"bench", "events", "--senders", "0"},
+		{"bench", "events", "--count", "1000000"},
+		{"bench", "open", "--counts", "10"},
+		{"bench", "open", "--bare"},
 	} {
 		var out, log bytes.Buffer
 		if code := run(t.Context(), append(args, "--dir", t.TempDir()), stdio{strings.NewReader(""), &out, &log}); code != exitUsage {

@@ -20,10 +20,22 @@ const (
 // benchWorld is the configuration and the plan a bench runs on: projects full
 // of environments, live mode, the embedded rules, and one action repeated.
 type benchWorld struct {
+	// first is the number of the first environment.
+	first        int
 	environments int
-	steps        int
-	spec         orchestrator.Spec
+	// asks puts a question to a person before the steps.
+	asks  bool
+	steps int
+	spec  orchestrator.Spec
+	// routes adds the match rules for the labels service and env.
+	routes bool
 }
+
+// benchAsk is the step of the question, benchAnswer what goes on from there.
+const (
+	benchAsk    = "wait"
+	benchAnswer = "go"
+)
 
 func benchProject(i int) string { return fmt.Sprintf("p%d", i/benchPerProject) }
 
@@ -34,29 +46,43 @@ func (w benchWorld) config() orchestrator.Config {
 		Mode:   orchestrator.Live,
 		People: []orchestrator.Person{{ID: benchPerson, Name: benchPerson, Roles: []string{"on-call"}}},
 	}
-	for i := range w.environments {
-		if i%benchPerProject == 0 {
+	for i := w.first; i < w.first+w.environments; i++ {
+		if i == w.first || i%benchPerProject == 0 {
 			cfg.Projects = append(cfg.Projects, orchestrator.Project{ID: benchProject(i)})
 		}
 		p := &cfg.Projects[len(cfg.Projects)-1]
 		p.Environments = append(p.Environments, orchestrator.Environment{ID: benchEnvironment(i), Kind: orchestrator.KindProduction})
+		if w.routes {
+			labels := map[string]string{"service": benchProject(i), "env": benchEnvironment(i)}
+			p.Match = append(p.Match, orchestrator.Match{Source: "alertmanager", Labels: labels, Environment: benchEnvironment(i)})
+		}
 	}
 	return cfg
 }
 
-// plan is a row of actions, one after another; the end of the last one resolves
+// plan is a row of nodes, one after another; the end of the last one resolves
 // the incident.
 func (w benchWorld) plan() orchestrator.Plan {
 	plan := orchestrator.Plan{Playbook: "respond", Title: "Bench"}
+	if w.asks {
+		plan.Nodes = append(plan.Nodes, orchestrator.Node{
+			ID: benchAsk, Path: benchAsk, Title: "Wait for a person", Kind: orchestrator.NodeAsk,
+			Ask: &orchestrator.Ask{
+				Roles: []string{"on-call"}, Within: "30d", Else: orchestrator.ElsePage,
+				Choice: []orchestrator.Choice{{Key: benchAnswer, Text: "Go on"}, {Key: "leave", Text: "Leave it"}},
+			},
+		})
+	}
 	for i := range w.steps {
 		id := fmt.Sprintf("step%d", i+1)
-		node := orchestrator.Node{Ordinal: i, ID: id, Path: id, Title: "Step " + fmt.Sprint(i+1), Kind: orchestrator.NodeAction, Action: w.spec.Name, Spec: w.spec}
-		if i > 0 {
-			node.Needs = []int{i - 1}
-		}
-		plan.Nodes = append(plan.Nodes, node)
+		plan.Nodes = append(plan.Nodes, orchestrator.Node{ID: id, Path: id, Title: "Step " + fmt.Sprint(i+1), Kind: orchestrator.NodeAction, Action: w.spec.Name, Spec: w.spec})
 	}
-	plan.Nodes[w.steps-1].Then = "resolved"
+	for i := range plan.Nodes {
+		if plan.Nodes[i].Ordinal = i; i > 0 {
+			plan.Nodes[i].Needs = []int{i - 1}
+		}
+	}
+	plan.Nodes[len(plan.Nodes)-1].Then = "resolved"
 	return plan
 }
 

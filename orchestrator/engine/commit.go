@@ -7,12 +7,15 @@ import (
 
 // commitAt is when the next commit is due; zero when nothing is to be kept. A
 // commit holds the loop up for some milliseconds, so it takes the first quiet
-// moment, and waits for one no longer than commitEvery.
+// moment, and waits for one no longer than commitEvery. In a storm a commit takes
+// longer, because every record dirties pages of its own; then it waits for a
+// multiple of what the last one took, but never over commitMost, so that most of
+// the time is left for folding.
 func (e *Engine) commitAt() time.Time {
 	if e.dirtyFrom.IsZero() {
 		return time.Time{}
 	}
-	at := e.dirtyFrom.Add(commitEvery)
+	at := e.dirtyFrom.Add(min(max(commitEvery, commitShare*e.took), commitMost))
 	if quiet := e.heard.Add(quietFor); quiet.Before(at) && len(e.inputs) == 0 && e.core.Idle() && e.core.PumpIdle() {
 		return quiet
 	}
@@ -62,9 +65,9 @@ func (e *Engine) commit() bool {
 		e.failed = fmt.Errorf("keeping the state: %w. Check the disk; nothing is lost, a restart folds the log again", err)
 		return false
 	}
-	e.dirtyFrom = time.Time{}
+	e.dirtyFrom, e.took = time.Time{}, time.Since(start)
 	if e.opt.Metrics != nil {
-		e.opt.Metrics.Committed(time.Since(start))
+		e.opt.Metrics.Committed(e.took)
 	}
 	return true
 }

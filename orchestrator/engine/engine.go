@@ -15,7 +15,10 @@ import (
 // Settings of the loop.
 const (
 	commitEvery = 20 * time.Millisecond
+	commitMost  = 250 * time.Millisecond
+	commitShare = 5
 	quietFor    = time.Millisecond
+	drainFor    = 5 * time.Millisecond
 	pollEvery   = 250 * time.Millisecond
 	gapWait     = 3 * time.Millisecond
 	readLimit   = 512
@@ -75,6 +78,8 @@ type Engine struct {
 	// The rest belongs to the loop goroutine.
 	pending   map[uint64]orchestrator.Entry
 	dirtyFrom time.Time
+	// took is how long the last commit took.
+	took time.Duration
 	// heard is when the last input came.
 	heard    time.Time
 	gapAt    time.Time
@@ -219,9 +224,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	return e.failed
 }
 
-// drain takes what else has come, so that one turn serves many inputs.
+// drain takes what else has come, so that one turn serves many inputs. It ends
+// after drainFor: an entry may carry hundreds of records, and in a storm the steps
+// they made ready, and the commit, do not wait for the end of the queue.
 func (e *Engine) drain() {
-	for range cap(e.inputs) {
+	for until := time.Now().Add(drainFor); time.Now().Before(until); {
 		select {
 		case fn := <-e.inputs:
 			fn()

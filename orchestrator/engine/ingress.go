@@ -22,6 +22,11 @@ const (
 	bundleBytes   = 480 << 10
 )
 
+// maxAhead is how many entries of one ingress may be in the log before the fold
+// has read them. In a storm the senders wait for the fold then; otherwise the
+// commands of people would wait for everything senders were told is done.
+const maxAhead = 4
+
 // ingress appends what comes in by HTTP, chat or command. While one entry is on
 // its way to the disk, what arrives is bundled into the next.
 type ingress struct {
@@ -29,6 +34,8 @@ type ingress struct {
 	subject string
 	queue   chan *request
 	count   atomic.Uint64
+	// ahead holds a place for each entry that is in the log and not folded yet.
+	ahead chan struct{}
 }
 
 // request is some records and the one who waits for them to be durable.
@@ -58,7 +65,7 @@ type appended struct {
 }
 
 func newIngress(e *Engine, subject string) *ingress {
-	return &ingress{e: e, subject: subject, queue: make(chan *request, 4096)}
+	return &ingress{e: e, subject: subject, queue: make(chan *request, 4096), ahead: make(chan struct{}, maxAhead)}
 }
 
 // add returns when the records are in the log.
@@ -141,10 +148,22 @@ func (in *ingress) append(rs []*request) {
 		seq, err = in.persist(orchestrator.Message{Subject: in.subject, ID: env.ID, Data: data})
 	}
 	if err == nil && seq > 0 {
-		in.e.input(func() { in.e.offer(orchestrator.Entry{Seq: seq, Subject: in.subject, Data: data}) })
+		in.offer(orchestrator.Entry{Seq: seq, Subject: in.subject, Data: data})
 	}
 	for _, r := range rs {
 		r.done <- appended{seq, err}
+	}
+}
+
+// offer hands an entry to the fold, once few enough are before it.
+func (in *ingress) offer(entry orchestrator.Entry) {
+	select {
+	case in.ahead <- struct{}{}:
+		in.e.input(func() {
+			in.e.offer(entry)
+			<-in.ahead
+		})
+	case <-in.e.done:
 	}
 }
 

@@ -12,29 +12,43 @@ import (
 // by Commit.
 type View struct {
 	tx      *bbolt.Tx
-	buckets map[orchestrator.Bucket]*bbolt.Bucket
+	buckets map[orchestrator.Bucket]table
 	err     error
 }
 
-func (v *View) bucket(b orchestrator.Bucket) *bbolt.Bucket {
+// table is a bucket with the cursor of its Gets, which keeps its memory between
+// them.
+type table struct {
+	*bbolt.Bucket
+	at *bbolt.Cursor
+}
+
+// bucket opens a bucket once; its Bucket is nil in files of before there was one.
+func (v *View) bucket(b orchestrator.Bucket) table {
 	if got, ok := v.buckets[b]; ok {
 		return got
 	}
 	if v.buckets == nil {
-		v.buckets = map[orchestrator.Bucket]*bbolt.Bucket{}
+		v.buckets = map[orchestrator.Bucket]table{}
 	}
-	got := v.tx.Bucket([]byte(b))
+	got := table{Bucket: v.tx.Bucket([]byte(b))}
+	if got.Bucket != nil {
+		got.at = got.Cursor()
+	}
 	v.buckets[b] = got
 	return got
 }
 
 // Get implements orchestrator.View.
 func (v *View) Get(b orchestrator.Bucket, key []byte) []byte {
-	bucket := v.bucket(b)
-	if bucket == nil {
+	t := v.bucket(b)
+	if t.Bucket == nil {
 		return nil
 	}
-	return bucket.Get(key)
+	if found, value := t.at.Seek(key); bytes.Equal(found, key) {
+		return value
+	}
+	return nil
 }
 
 // Put implements orchestrator.View.
@@ -53,14 +67,14 @@ func (v *View) Delete(b orchestrator.Bucket, key []byte) {
 
 // Scan implements orchestrator.View.
 func (v *View) Scan(b orchestrator.Bucket, prefix, start []byte, fn func(key, value []byte) bool) {
-	bucket := v.bucket(b)
-	if bucket == nil {
+	t := v.bucket(b)
+	if t.Bucket == nil {
 		return
 	}
 	if bytes.Compare(start, prefix) < 0 {
 		start = prefix
 	}
-	c := bucket.Cursor()
+	c := t.Cursor()
 	for k, val := c.Seek(start); k != nil && bytes.HasPrefix(k, prefix); k, val = c.Next() {
 		if !fn(k, val) {
 			return

@@ -1,0 +1,84 @@
+package orchestrator
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+// seenDays is for how many days ids are remembered.
+const seenDays = 7
+
+// Seen is what became of an event, for `why EVENT`.
+type Seen struct {
+	N   uint64 `json:"n,omitempty"`
+	Why string `json:"why"`
+	At  int64  `json:"at"`
+	Seq uint64 `json:"seq"`
+}
+
+// Seen looks an id up, today and the seven days before.
+func (s *State) Seen(origin, id string, now int64) (Seen, bool) {
+	var v Seen
+	key, found := s.seenBefore(origin, id, now)
+	return v, found && s.load(BucketSeen, key, &v)
+}
+
+// seenBefore finds the key under which an id is remembered. Nearly every id is
+// new and must be looked for on each of the days, so it is hashed once and days
+// without any id are passed over.
+func (s *State) seenBefore(origin, id string, now int64) (key []byte, found bool) {
+	sum := sha256.Sum256([]byte(origin + "\x00" + id))
+	for d := range int64(seenDays + 1) {
+		day := now/dayMS - d
+		if s.dayIsEmpty(day) {
+			continue
+		}
+		key = append(dayKey(day), sum[:16]...)
+		if s.view.Get(BucketSeen, key) != nil {
+			return key, true
+		}
+	}
+	return nil, false
+}
+
+// remember keeps what became of an id.
+func (s *State) remember(origin, id string, now int64, v *Seen) {
+	s.days[now/dayMS] = true
+	s.save(BucketSeen, seenKey(now/dayMS, origin, id), v)
+}
+
+// dayIsEmpty reports whether no id is remembered of a day. A day is looked at
+// once: remember notes when it gets its first id.
+func (s *State) dayIsEmpty(day int64) bool {
+	some, known := s.days[day]
+	if !known {
+		s.view.Scan(BucketSeen, dayKey(day), nil, func(_, _ []byte) bool {
+			some = true
+			return false
+		})
+		s.days[day] = some
+	}
+	return !some
+}
+
+// forgetOldIDs drops whole days that are past, once a day.
+func (p *pass) forgetOldIDs() {
+	oldest := p.now/dayMS - seenDays
+	if p.s.meta.SeenFrom >= oldest {
+		return
+	}
+	var old [][]byte
+	p.s.view.Scan(BucketSeen, nil, nil, func(k, _ []byte) bool {
+		if int64(binary.BigEndian.Uint32(k)) >= oldest {
+			return false
+		}
+		old = append(old, append([]byte(nil), k...))
+		return true
+	})
+	for _, k := range old {
+		p.s.view.Delete(BucketSeen, k)
+	}
+	clear(p.s.days)
+	p.s.meta.SeenFrom = oldest
+	p.forgetOldAlerts()
+}
