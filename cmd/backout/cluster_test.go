@@ -30,6 +30,8 @@ type trio struct {
 	procs []*process
 	ready []map[string]string
 	next  int
+	// whole is set when the log goes back to its first entry.
+	whole bool
 }
 
 func newTrio(t *testing.T, shops int) *trio {
@@ -223,6 +225,7 @@ func loseInstances(t *testing.T, rounds int) {
 	t.Helper()
 	all := slices.DeleteFunc(losses(), func(l loss) bool { return !strings.Contains(l.name, os.Getenv("BACKOUT_LOSS")) })
 	c := newTrio(t, rounds*len(all))
+	c.whole = true
 	crowd := c.startCrowd()
 	gaps := map[string][]time.Duration{}
 	for range rounds {
@@ -302,7 +305,9 @@ func TestMigrate(t *testing.T) {
 	c.wantSameState()
 }
 
-// wantSameState stops all three and compares every byte of what they know.
+// wantSameState stops all three and compares every byte of what they know, and what
+// the log gives when it is folded again from its beginning, on one and on two
+// processors.
 func (c *trio) wantSameState() {
 	c.t.Helper()
 	for _, p := range c.procs {
@@ -315,7 +320,14 @@ func (c *trio) wantSameState() {
 	}
 	var all []at
 	for i := range 3 {
-		c.cli("log", "verify", "--config", c.path("backout.yaml"), "--data", c.data(i), "--catch-up")
+		verify := []string{"log", "verify", "--config", c.path("backout.yaml"), "--data", c.data(i), "--catch-up"}
+		if c.whole {
+			verify = append(verify, "--replay")
+		}
+		env := c.env
+		c.env = append(slices.Clone(env), fmt.Sprint("GOMAXPROCS=", i%2+1))
+		c.cli(verify...)
+		c.env = env
 		st := must(store.Open(filepath.Join(c.data(i), "state.db")))(c.t)
 		cursor, sum, err := st.Hash()
 		if err != nil || st.Close() != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,7 +102,8 @@ type verified struct {
 	Cursor  uint64 `json:"cursor"`
 	Chain   string `json:"chain"`
 	Matches bool   `json:"matches"`
-	Damaged bool   `json:"damaged,omitempty"`
+	// State is the sum of the state, when it was folded again from the first entry.
+	State string `json:"state,omitempty"`
 }
 
 // verify recomputes the chain and compares it with the state wherever both have it.
@@ -149,7 +151,7 @@ func (o *offline) compareAt(seq uint64, chain string) error {
 func logVerifyCommand() *cobra.Command {
 	var f offlineFlags
 	var output string
-	var catchUp bool
+	var catchUp, replay bool
 	c := &cobra.Command{
 		Use: "verify", Short: "Check that no entry is missing or changed, and that the state's file is whole", Args: exactly(0),
 		Long: `Read the whole log of a stopped Backout: no entry is missing, and the chain of
@@ -163,6 +165,9 @@ hashes is the one the state was folded from. Also checks the state's own file.`,
 					}
 				}
 				v, err := o.verify(c.Context())
+				if err == nil && replay {
+					v.State, err = o.replay(c.Context())
+				}
 				if err != nil {
 					return fmt.Errorf("%w. See README, \"When the log is damaged\"", err)
 				}
@@ -175,8 +180,42 @@ hashes is the one the state was folded from. Also checks the state's own file.`,
 	}
 	f.add(c)
 	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	c.Flags().BoolVar(&replay, "replay", false, "also fold the whole log again from its first entry and compare every record")
 	c.Flags().BoolVar(&catchUp, "catch-up", false, "fold what the log has beyond the state first")
 	return c
+}
+
+// replay folds the whole log into an empty store and compares it with the state.
+func (o *offline) replay(ctx context.Context) (sum string, err error) {
+	ends, err := o.bus.Ends(ctx)
+	if err != nil {
+		return "", err
+	}
+	if ends.First > 1 || ends.Trimmed > 0 {
+		return "", errors.New("the log does not go back to its first entry, so it cannot be folded from there")
+	}
+	dir, err := os.MkdirTemp(o.data, "replay-")
+	if err != nil {
+		return "", fmt.Errorf("making a folder to fold in: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	again := &offline{bus: o.bus}
+	defer func() { err = errors.Join(err, again.close()) }()
+	if err := again.openStore(dir); err != nil {
+		return "", err
+	}
+	if _, err := again.readAll(ctx); err != nil {
+		return "", err
+	}
+	at, want, err := o.store.Hash()
+	if err != nil {
+		return "", err
+	}
+	cursor, got, err := again.store.Hash()
+	if err == nil && (cursor != at || got != want) {
+		err = fmt.Errorf("folded again, the log gives another state: %.16s at entry %d instead of %.16s at %d. The log is whole, so the state is to be made anew: stop Backout, move state.db away, and start it", got, cursor, want, at)
+	}
+	return got, err
 }
 
 // with opens store and log for the time of fn.

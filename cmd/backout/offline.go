@@ -20,6 +20,7 @@ import (
 // offline is the log and state of a stopped Backout, for commands that must have
 // them to themselves.
 type offline struct {
+	data    string
 	store   *store.Store
 	bus     *bus.Bus
 	nc      *nats.Conn
@@ -60,6 +61,7 @@ func (o *offline) dial(cfg *configs.Config) (err error) {
 
 // openStore opens the state, which fails while a Backout runs on it.
 func (o *offline) openStore(data string) (err error) {
+	o.data = data
 	o.store, err = store.Open(filepath.Join(data, "state.db"))
 	if err == nil {
 		o.closing = append(o.closing, o.store.Close)
@@ -88,6 +90,9 @@ func (o *offline) close() error {
 	return errors.Join(all...)
 }
 
+// defaultData is the data folder where none is named.
+const defaultData = "backout-data"
+
 // offlineFlags are the flags of commands that work on a stopped Backout.
 type offlineFlags struct{ serve serveFlags }
 
@@ -100,6 +105,9 @@ func (f *offlineFlags) load() (*configs.Config, error) {
 		}
 		cfg := &configs.Config{}
 		cfg.Instance.Data = f.serve.data
+		if cfg.Instance.Data == "" {
+			cfg.Instance.Data = defaultData
+		}
 		return cfg, nil
 	}
 	cfg, err := f.serve.load()

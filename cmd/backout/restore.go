@@ -47,7 +47,7 @@ Anybody with the tokens of that time may use them; 'backout token list' shows th
 
 func (f *offlineFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.serve.config, "config", "", "configuration file; needed with an external NATS server")
-	c.Flags().StringVar(&f.serve.data, "data", "backout-data", "data folder")
+	c.Flags().StringVar(&f.serve.data, "data", "", "data folder (default: instance.data of --config, or backout-data)")
 	c.Flags().StringVar(&f.serve.natsURL, "nats-url", "", "external NATS server, or several of a cluster joined by commas")
 }
 

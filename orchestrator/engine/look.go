@@ -11,6 +11,7 @@ import (
 // catchUp folds everything the log had when it was asked for its ends; a start
 // waits for it. A replica that answers may lag behind.
 func (e *Engine) catchUp(ctx context.Context) error {
+	folded := 0
 	for {
 		entries, err := e.read(ctx, e.core.State().Meta().Cursor+1)
 		if err != nil {
@@ -21,6 +22,9 @@ func (e *Engine) catchUp(ctx context.Context) error {
 		}
 		e.polled = time.Now()
 		if len(entries) > 0 {
+			if folded += len(entries); folded%commitEntries < len(entries) && !e.commit() {
+				return e.failed
+			}
 			continue
 		}
 		if e.core.State().Meta().Cursor >= e.ends.Last {
@@ -31,6 +35,10 @@ func (e *Engine) catchUp(ctx context.Context) error {
 		}
 	}
 }
+
+// commitEntries is after how many entries a start commits, so that a long tail does
+// not have to be held in one transaction.
+const commitEntries = 20 * readLimit
 
 // pause waits, unless ctx ends before.
 func pause(ctx context.Context, d time.Duration) error {
