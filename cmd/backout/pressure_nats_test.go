@@ -74,7 +74,7 @@ func TestPressure_NATSGone(t *testing.T) {
 	if s.seen("http/events", "lost") {
 		t.Error("what was refused came later")
 	}
-	if st := stepOf(ptr(s.incident("INC-1")), "back"); st.State != "awaiting" {
+	if st := stepOf(new(s.incident("INC-1")), "back"); st.State != "awaiting" {
 		t.Errorf("a yes that was refused came later: the step is %s", st.State)
 	}
 
@@ -91,8 +91,6 @@ func TestPressure_NATSGone(t *testing.T) {
 	s.wantOneRollback()
 	s.backout.stop(t)
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // breakOverHTTP is breakShop where publishers need a password.
 func (s *shop) breakOverHTTP() {

@@ -65,20 +65,21 @@ func shortened(rec orchestrator.Record, size int) orchestrator.Record {
 }
 
 // bundle is how many of the items that wait go into the next message, and their
-// bodies. A batch of the inbox is one message, whatever its size.
-func (l *lane) bundle(whole bool) (bodies [][]byte, err error) {
+// bodies; none when the first cannot be encoded. A batch of the inbox is one
+// message, whatever its size.
+func (l *lane) bundle(whole bool) (bodies [][]byte) {
 	size := 0
 	for i := range l.items[:min(len(l.items), maxBundle)] {
 		body, err := l.items[i].body()
 		if err != nil {
-			return bodies, err
+			break
 		}
 		if size += len(body); size > bundleBytes && i > 0 && !whole {
 			break
 		}
 		bodies = append(bodies, body)
 	}
-	return bodies, nil
+	return bodies
 }
 
 // fitting are as many of the records taken from the inbox as fit one entry, at

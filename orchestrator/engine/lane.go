@@ -81,7 +81,7 @@ func (c *Core) compose(s *shard, l *lane, now time.Time) {
 	if len(l.items) == 0 {
 		return
 	}
-	bodies, err := l.bundle(l == s.pump)
+	bodies := l.bundle(l == s.pump)
 	if len(bodies) == 0 {
 		c.free(s, l.items[:1]) // it cannot be encoded, which is the same for ever
 		l.items = l.items[1:]
