@@ -47,7 +47,10 @@ func (p *pass) create(inc *Incident) *loaded {
 	m := &p.s.meta
 	m.NextIncident++
 	inc.N = m.NextIncident
-	inc.State, inc.Since, inc.OpenedAt, inc.OpenedSeq = Triggered, p.now, p.now, p.seq
+	inc.State, inc.Since, inc.OpenedAt = Triggered, p.now, p.now
+	if m.FoldVersion >= 2 {
+		inc.OpenedSeq = p.seq
+	}
 	inc.Partition = Partition(inc.Project, inc.Environment, m.Partitions)
 	l := p.s.newIncident(inc)
 	p.s.view.Put(BucketCorr, joinKey(inc.Project, inc.Environment), incidentKey(inc.N))
