@@ -89,8 +89,10 @@ func (p *pass) waits(l *loaded, st *Step, r *refusal) {
 }
 
 // moment writes a time of the past, with its day when that is not today's.
-func (p *pass) moment(ms int64) string {
-	if ms/dayMS == p.now/dayMS {
+func (p *pass) moment(ms int64) string { return moment(ms, p.now) }
+
+func moment(ms, now int64) string {
+	if ms/dayMS == now/dayMS {
 		return clock(ms)
 	}
 	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC")

@@ -35,7 +35,7 @@ func (s *State) rests(inc *Incident) string {
 	word := "`resolve " + IncidentName(inc.N) + "`"
 	switch {
 	case inc.State == Resolved && inc.Timer > 0:
-		return "its end: it closes at " + clock(inc.Timer) + " unless it comes back"
+		return "its end: it closes at " + moment(inc.Timer, s.meta.Now) + " unless it comes back"
 	case inc.State == Resolved:
 		return "a person: `close " + IncidentName(inc.N) + "`"
 	case inc.Stopped != "":
@@ -43,7 +43,7 @@ func (s *State) rests(inc *Incident) string {
 	case inc.Firing > 0:
 		return "its signals to end (" + plural(inc.Firing, "signal") + " firing), or a person: " + word
 	case inc.Timer > 0:
-		return "quiet until " + clock(inc.Timer) + ", then it ends by itself"
+		return "quiet until " + moment(inc.Timer, s.meta.Now) + ", then it ends by itself"
 	}
 	return "a person: " + word
 }

@@ -103,12 +103,10 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	s.wantQuarantined(reasons)
-	if inc := s.incident("INC-1"); inc.ID != "" {
-		t.Errorf("bad input opened an incident:\n%s", told(&inc))
-	}
+	s.wantOneUnroutedPage()
 	s.oddTimes()
 	s.breakShop()
-	inc := s.waitIncident("INC-2", "opened by a good event", func(inc *console.Incident) bool { return inc.Project == "shop" })
+	inc := s.waitIncident("INC-3", "opened by a good event", func(inc *console.Incident) bool { return inc.Project == "shop" })
 	if inc.Playbook != "rollback" {
 		t.Errorf("playbook %s leads, want rollback:\n%s", inc.Playbook, told(&inc))
 	}
@@ -141,6 +139,21 @@ func (s *shop) wantQuarantined(reasons []string) {
 	}
 }
 
+// wantOneUnroutedPage: what no project claims is an incident of Backout itself with
+// one page for all of it, and bad input opened no other.
+func (s *shop) wantOneUnroutedPage() {
+	s.t.Helper()
+	inc := s.waitIncident("INC-1", "told to people", func(inc *console.Incident) bool {
+		return strings.Contains(told(inc), "Page whoever is on call: done")
+	})
+	if inc.Project != orchestrator.SelfProject || strings.Count(told(&inc), "page: ") != 1 {
+		s.t.Errorf("%s of project %s does not page once about what nobody claims:\n%s", inc.ID, inc.Project, told(&inc))
+	}
+	if other := s.incident("INC-2"); other.ID != "" {
+		s.t.Errorf("bad input opened an incident:\n%s", told(&other))
+	}
+}
+
 // oddTimes: alerts of 1970 and of the future are recorded and start nothing that
 // acts, and what is in a summary is a text and never a command to Slack.
 func (s *shop) oddTimes() {
@@ -151,7 +164,7 @@ func (s *shop) oddTimes() {
 		data["project"], data["component"], data["starts_at"], data["summary"] = "noise", "", at, "<!channel> <script>alert(1)</script> & more"
 		must(js.Publish(s.t.Context(), "backout.event.alert.noise", cloudEvent(id, "backout.alert.firing", data)))(s.t)
 	}
-	inc := s.waitIncident("INC-1", "open with both alerts", func(inc *console.Incident) bool { return inc.Firing == 2 })
+	inc := s.waitIncident("INC-2", "open with both alerts", func(inc *console.Incident) bool { return inc.Firing == 2 })
 	if inc.Playbook != "respond" {
 		s.t.Errorf("playbook %s leads for alerts of 1970 and 2199, want respond", inc.Playbook)
 	}

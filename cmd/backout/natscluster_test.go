@@ -52,8 +52,10 @@ func startNATSCluster(tb testing.TB, dir string) *natsCluster {
 				others = append(others, "nats-route://"+w.ln.Addr().String())
 			}
 		}
-		c.args = append(c.args, []string{bin, "-name", fmt.Sprint("n", i), "-dir", fmt.Sprint(dir, "/n", i),
-			"-port", fmt.Sprint(c.ports[i]), "-cluster-port", fmt.Sprint(routes[i]), "-routes", strings.Join(others, ",")})
+		c.args = append(c.args, []string{
+			bin, "-name", fmt.Sprint("n", i), "-dir", fmt.Sprint(dir, "/n", i),
+			"-port", fmt.Sprint(c.ports[i]), "-cluster-port", fmt.Sprint(routes[i]), "-routes", strings.Join(others, ","),
+		})
 	}
 	for i := range 3 {
 		c.start(i)
@@ -191,6 +193,7 @@ func (w *wire) drop(c net.Conn) {
 }
 
 func (w *wire) carry(tb testing.TB, in net.Conn) {
+	tb.Helper()
 	if !w.keep(in) {
 		return
 	}

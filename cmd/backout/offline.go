@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 
@@ -83,8 +84,8 @@ func (o *offline) readAll(ctx context.Context) (orchestrator.Meta, error) {
 
 func (o *offline) close() error {
 	var all []error
-	for i := len(o.closing) - 1; i >= 0; i-- {
-		all = append(all, o.closing[i]())
+	for _, fn := range slices.Backward(o.closing) {
+		all = append(all, fn())
 	}
 	o.closing = nil
 	return errors.Join(all...)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"testing"
 
@@ -37,9 +38,9 @@ func filler(n int) orchestrator.Record {
 }
 
 // claimed claims partitions and returns their epochs.
-func claimed(t *testing.T, b *bus.Bus, epochs map[int]uint64, boot string, from, to int) {
+func claimed(t *testing.T, b *bus.Bus, epochs map[int]uint64, boot string, which ...int) {
 	t.Helper()
-	for p := from; p < to; p++ {
+	for _, p := range which {
 		own := orchestrator.SubjectOwn(p)
 		seq, err := put(t, b, own, &orchestrator.Fence{Subject: own, Seq: epochs[p]}, orchestrator.Record{Claim: &orchestrator.Claim{Instance: boot, Boot: boot, FoldVersion: orchestrator.FoldVersion}})
 		if err != nil {
@@ -55,11 +56,9 @@ func TestTrim_keepsEveryClaim(t *testing.T) {
 	t.Parallel()
 	_, b := openWith(t, t.TempDir(), bus.Options{Partitions: partitions})
 	epochs, old := map[int]uint64{}, map[int]uint64{}
-	claimed(t, b, epochs, "one", 0, 12)
-	for p, seq := range epochs {
-		old[p] = seq
-	}
-	claimed(t, b, epochs, "two", 4, 8) // two claims before the mark
+	claimed(t, b, epochs, "one", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+	maps.Copy(old, epochs)
+	claimed(t, b, epochs, "two", 4, 5, 6, 7) // two claims before the mark
 	for n := range 50 {
 		if _, err := put(t, b, orchestrator.SubjectAct(n%partitions), nil, filler(n)); err != nil {
 			t.Fatal(err)
@@ -70,7 +69,7 @@ func TestTrim_keepsEveryClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	mark := ends.Last
-	claimed(t, b, epochs, "three", 8, partitions) // claims after the mark
+	claimed(t, b, epochs, "three", 8, 9, 10, 11, 12, 13, 14, 15) // claims after the mark
 	behind, at := t.TempDir(), t.TempDir()
 	folded(t, b, behind, mark-1)
 	folded(t, b, at, mark)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -67,9 +68,7 @@ func (e *Engine) Health(ctx context.Context) (Health, error) {
 		if cursor := e.core.State().Meta().Cursor; e.ends.Last > cursor {
 			h.Behind = e.ends.Last - cursor
 		}
-		for name, why := range e.blind {
-			h.Blind[name] = why
-		}
+		maps.Copy(h.Blind, e.blind)
 		for place, since := range e.core.State().Blind() {
 			h.Blind[place] = "not since " + time.UnixMilli(since).UTC().Format("15:04:05")
 		}
