@@ -1,0 +1,81 @@
+package workflows
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// TestRules_sameSignalSameAnswer evaluates the conditions of the embedded rules over
+// 1,000 random signals, twenty times each, in evaluators of their own, on one and on
+// several processors: every answer is equal, errors included.
+func TestRules_sameSignalSameAnswer(t *testing.T) {
+	lib, err := Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, _, err := lib.RuleSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chance := rand.New(rand.NewPCG(7, 1))
+	signals := make([]map[string]any, 1000)
+	for i := range signals {
+		signals[i] = randomVars(chance)
+	}
+	answer := func() []string {
+		e := NewEvaluator()
+		var out []string
+		for _, vars := range signals {
+			for _, r := range rules.Rules {
+				v, err := e.Eval(r.When, vars)
+				out = append(out, fmt.Sprint(v, err))
+			}
+		}
+		return out
+	}
+	want := answer()
+	matched := map[string]int{}
+	for _, a := range want {
+		matched[a]++
+	}
+	if len(matched) < 2 {
+		t.Fatalf("the signals are all alike to the rules: %v", matched)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, procs := range []int{1, 4} {
+		runtime.GOMAXPROCS(procs)
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if got := answer(); !reflect.DeepEqual(got, want) {
+					t.Error("the same signals got other answers")
+				}
+			})
+		}
+		all.Wait()
+	}
+	t.Logf("%d signals, %d rules, 20 evaluations each: all equal (%d different answers)", len(signals), len(rules.Rules), len(matched))
+}
+
+// randomVars is what the fold hands to a rule, drawn at random.
+func randomVars(r *rand.Rand) map[string]any {
+	pick := func(all ...any) any { return all[r.IntN(len(all))] }
+	labels := map[string]any{}
+	for range r.IntN(5) {
+		labels[fmt.Sprint("l", r.IntN(9))] = fmt.Sprint(r.IntN(3))
+	}
+	return map[string]any{
+		"signal": map[string]any{
+			"type": pick("backout.alert.firing", "backout.webhook.failed", "backout.deploy.failed"), "severity": pick("critical", "warning", "info", ""),
+			"source": pick("alertmanager", "vercel", "sentry"), "name": fmt.Sprint("n", r.IntN(20)), "component": pick("", "checkout"), "labels": labels,
+			"age_ms": int64(r.IntN(40 * 60_000)), "stale": r.IntN(2) == 0, "timed": r.IntN(2) == 0, "distinct": int64(r.IntN(6)), "provider": pick("stripe", "toss"),
+		},
+		"deployment": map[string]any{"id": pick("", "dpl_1"), "age_ms": int64(r.IntN(90 * 60_000)), "exposure_ms": int64(r.IntN(90 * 60_000)), "known": r.IntN(2) == 0, "rollback": r.IntN(2) == 0},
+		"open":       map[string]any{"id": pick("", "INC-1"), "playbook": pick("", "respond", "rollback")},
+		"now":        int64(1_700_000_000_000 + r.IntN(1_000_000)),
+	}
+}
