@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -71,14 +72,28 @@ func (s *Server) Writable() error {
 	}
 	var answer healthAnswer
 	s.ns.HandleHealthz(&answer, r)
-	if answer.status < http.StatusMultipleChoices {
+	return answer.unwritable()
+}
+
+// notReady begins what the server answers when it did not find itself listening
+// within a millisecond (nats-server monitor.go, healthz). On a busy machine that
+// happens to a server that is well, and it says nothing about the streams.
+const notReady = "failed to be ready for connections"
+
+// unwritable is why a stream cannot be written; nil when all can be, as far as the
+// answer tells.
+func (a *healthAnswer) unwritable() error {
+	if a.status < http.StatusMultipleChoices {
 		return nil
 	}
 	var said struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(answer.body, &said) != nil || said.Error == "" {
-		said.Error = fmt.Sprintf("the embedded NATS server answers %d", answer.status)
+	if json.Unmarshal(a.body, &said) != nil || said.Error == "" {
+		said.Error = fmt.Sprintf("the embedded NATS server answers %d", a.status)
+	}
+	if strings.HasPrefix(said.Error, notReady) {
+		return nil
 	}
 	return errors.New(said.Error)
 }

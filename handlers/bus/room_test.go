@@ -1,45 +1,26 @@
 package bus
 
 import (
-	"errors"
+	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// TestSize_aServerThatGaveUp: nats-server switches JetStream off when it may not
-// write; the bus says so instead of waiting for answers that never come.
-func TestSize_aServerThatGaveUp(t *testing.T) {
+// TestUnwritable_tellsABusyServerFromABrokenLog: only the second may end Backout.
+func TestUnwritable_tellsABusyServerFromABrokenLog(t *testing.T) {
 	t.Parallel()
-	s, err := StartServer(ServerOptions{Dir: t.TempDir(), Listen: "off"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	nc, err := s.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	b, err := Open(t.Context(), nc, Options{MaxBytes: 1 << 20, Embedded: s})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if size, limit, err := b.Size(t.Context()); err != nil || size == 0 || limit != 1<<20 {
-		t.Fatalf("a new log takes %d of %d: %v", size, limit, err)
-	}
-	if err := s.ns.ShutdownJetStream(); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := b.Size(t.Context()); !errors.Is(err, orchestrator.ErrLogBroken) || !strings.Contains(err.Error(), "JetStream not enabled") {
-		t.Fatalf("a server without JetStream: %v", err)
-	}
-}
-
-func TestEnoughDisk(t *testing.T) {
-	t.Parallel()
-	if err := EnoughDisk(t.TempDir() + "/not/made/yet"); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		status     int
+		body, want string
+	}{
+		{http.StatusOK, `{"status":"ok"}`, ""},
+		{http.StatusInternalServerError, `{"status":"error","error":"failed to be ready for connections after 1ms: "}`, ""},
+		{http.StatusServiceUnavailable, `{"status":"unavailable","error":"JetStream stream 'BACKOUT_LOG' could not be written"}`, "could not be written"},
+		{http.StatusServiceUnavailable, ``, "answers 503"},
+	} {
+		err := (&healthAnswer{status: c.status, body: []byte(c.body)}).unwritable()
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%d %s: %v", c.status, c.body, err)
+		}
 	}
 }
