@@ -64,18 +64,19 @@ func TestRules_sameSignalSameAnswer(t *testing.T) {
 // randomVars is what the fold hands to a rule, drawn at random.
 func randomVars(r *rand.Rand) map[string]any {
 	pick := func(all ...any) any { return all[r.IntN(len(all))] }
-	labels := map[string]any{}
-	for range r.IntN(5) {
-		labels[fmt.Sprint("l", r.IntN(9))] = fmt.Sprint(r.IntN(3))
-	}
+	ms := func(most int) int64 { return int64(r.IntN(most)) * 60_000 }
 	return map[string]any{
 		"signal": map[string]any{
-			"type": pick("backout.alert.firing", "backout.webhook.failed", "backout.deploy.failed"), "severity": pick("critical", "warning", "info", ""),
-			"source": pick("alertmanager", "vercel", "sentry"), "name": fmt.Sprint("n", r.IntN(20)), "component": pick("", "checkout"), "labels": labels,
-			"age_ms": int64(r.IntN(40 * 60_000)), "stale": r.IntN(2) == 0, "timed": r.IntN(2) == 0, "distinct": int64(r.IntN(6)), "provider": pick("stripe", "toss"),
+			"type": pick("backout.alert.firing", "backout.webhook.failed"), "severity": pick("critical", "warning", "info", ""),
+			"source": pick("alertmanager", "vercel", "sentry"), "name": fmt.Sprint("n", r.IntN(20)), "project": "shop", "environment": "production",
+			"component": pick("", "checkout"), "release": pick("", "9f3c2e1"), "provider": pick("", "stripe", "toss"),
+			"age_ms": ms(40), "distinct": int64(r.IntN(6)), "has_time": pick(true, false), "auth": pick(true, false),
 		},
-		"deployment": map[string]any{"id": pick("", "dpl_1"), "age_ms": int64(r.IntN(90 * 60_000)), "exposure_ms": int64(r.IntN(90 * 60_000)), "known": r.IntN(2) == 0, "rollback": r.IntN(2) == 0},
-		"open":       map[string]any{"id": pick("", "INC-1"), "playbook": pick("", "respond", "rollback")},
-		"now":        int64(1_700_000_000_000 + r.IntN(1_000_000)),
+		"deployment": map[string]any{
+			"id": pick("", "dpl_1"), "commit": pick("", "9f3c2e1"), "promoted_ms_ago": ms(90), "rolled_back": pick(true, false), "known": pick(true, false),
+		},
+		"open":  map[string]any{"n": int64(r.IntN(2)), "playbook": pick("", "respond", "rollback"), "state": pick("", "triggered", "monitoring")},
+		"limit": map[string]any{"signal_age": int64(20 * 60_000), "auto_window": int64(30 * 60_000), "min_distinct": int64(3)},
+		"now":   int64(1_700_000_000_000),
 	}
 }

@@ -305,6 +305,35 @@ func TestMigrate(t *testing.T) {
 	c.wantSameState()
 }
 
+// TestCluster_killedInTheMiddleOfACall kills the owner while its rollback is under
+// way: another instance does not repeat it, looks when the call can no longer land,
+// and goes on with what it finds.
+func TestCluster_killedInTheMiddleOfACall(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, 1)
+	crowd := c.startCrowd()
+	c.waitWhole()
+	n, inc := c.waiting(crowd)
+	owner, other := c.owner(n)
+	c.order(c.urls.Vercel+"/_sandbox/fault", map[string]any{"method": "POST", "kind": "hang", "count": 1})
+	c.speakTo(other)
+	began := time.Now()
+	c.gap(n, &inc, began) // the call is in the sandbox's log
+	c.procs[owner].kill9()
+	crowd.stop()
+	c.waitRolledBack(n)
+	c.start(owner)
+	inc = c.incident(inc.ID)
+	if said := told(&inc); !strings.Contains(said, "do not know how it ended") {
+		t.Errorf("nobody was told that the outcome was not known:\n%s", said)
+	}
+	t.Logf("settled %s after the call", time.Since(began).Round(time.Second))
+	c.wantAllKnown(crowd)
+	if back := c.effects("vercel", fmt.Sprintf("/prj_shop%d/rollback/", n)); len(back) != 1 {
+		t.Errorf("the sandbox saw %d effective rollbacks: %+v", len(back), back)
+	}
+}
+
 // wantSameState stops all three and compares every byte of what they know, and what
 // the log gives when it is folded again from its beginning, on one and on two
 // processors.
