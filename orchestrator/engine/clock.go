@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -27,21 +27,23 @@ type Clock interface {
 	SinceBoot() time.Duration
 }
 
-// clockGuard notices that the wall clock jumped or that the machine slept. While a
-// jump is not accepted, time goes on as it did before: nothing wrong gets into the
-// log. Only the loop uses it, but for correction.
+// clockGuard notices that the wall clock jumped or that the machine slept. Every
+// time that goes into the log is asked of it, and it compares the clocks each time:
+// while a jump is not accepted, time goes on as it did before, so nothing wrong gets
+// in. Safe for concurrent use, but look, accept and what they tell are the loop's.
 type clockGuard struct {
 	clock Clock
+	mu    sync.Mutex
 	// wall, boot are the last readings that agreed.
 	wall   time.Time
 	mono   time.Duration
 	boot   time.Duration
 	nextAt time.Time
-	// told is set when the jump is in the log.
-	jumped, told bool
-	delta        time.Duration
-	// fix is added to the wall clock, in nanoseconds.
-	fix atomic.Int64
+	// slept is set when the machine was suspended and the loop has not heard of it.
+	jumped, slept bool
+	delta         time.Duration
+	// fix is added to the wall clock.
+	fix time.Duration
 }
 
 // verdict is what a look at the clocks found.
@@ -60,48 +62,81 @@ func newClockGuard(c Clock) *clockGuard {
 // look compares the clocks with the last look. latest is the time of the newest
 // entry: one ahead of this clock is a jump too, of this clock or another one.
 func (g *clockGuard) look(latest time.Time) verdict {
-	wall, mono, boot := g.clock.Now(), g.clock.Monotonic(), g.clock.SinceBoot()
-	if g.jumped {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	wall := g.compare()
+	if ahead := latest.Sub(wall.Round(0)); !g.jumped && ahead > maxJump {
+		g.jump(-ahead)
+	}
+	switch {
+	case g.jumped:
 		return jumped
-	}
-	passed := boot - g.boot
-	counted, byWall := mono-g.mono, wall.Round(0).Sub(g.wall.Round(0))
-	if d := byWall - passed; d > maxJump || d < -maxJump {
-		return g.jump(d)
-	}
-	g.wall, g.mono, g.boot = wall, mono, boot
-	if ahead := latest.Sub(wall.Round(0)); ahead > maxJump {
-		return g.jump(-ahead)
-	}
-	if passed-counted > napping {
+	case g.slept:
+		g.slept = false
 		return slept
 	}
 	return steady
 }
 
-func (g *clockGuard) jump(by time.Duration) verdict {
-	g.jumped, g.told, g.delta = true, false, by
-	g.fix.Store(int64(-by))
-	return jumped
+// compare reads the clocks, notes what they did since the last reading, and returns
+// the wall clock.
+func (g *clockGuard) compare() time.Time {
+	wall, mono, boot := g.clock.Now(), g.clock.Monotonic(), g.clock.SinceBoot()
+	if g.jumped {
+		return wall
+	}
+	passed := boot - g.boot
+	counted, byWall := mono-g.mono, wall.Round(0).Sub(g.wall.Round(0))
+	if d := byWall - passed; d > maxJump || d < -maxJump {
+		g.jump(d)
+		return wall
+	}
+	g.wall, g.mono, g.boot = wall, mono, boot
+	g.slept = g.slept || passed-counted > napping
+	return wall
+}
+
+func (g *clockGuard) jump(by time.Duration) {
+	g.jumped, g.delta, g.fix = true, by, -by
+}
+
+func (g *clockGuard) jumpedBy() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.delta
 }
 
 // accept takes the wall clock as it is.
 func (g *clockGuard) accept() {
-	g.jumped, g.told, g.delta = false, false, 0
-	g.fix.Store(0)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.jumped, g.delta, g.fix = false, 0, 0
 	g.wall, g.mono, g.boot = g.clock.Now(), g.clock.Monotonic(), g.clock.SinceBoot()
 }
 
-// core is the time that entries get. Safe for concurrent use.
-func (g *clockGuard) core(now time.Time) time.Time { return now.Add(time.Duration(g.fix.Load())) }
+// core turns a time of this machine into the time that entries get.
+func (g *clockGuard) core(at time.Time) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return at.Add(g.fix)
+}
 
-// now is core of the present. Safe for concurrent use.
-func (g *clockGuard) now() time.Time { return g.core(g.clock.Now()) }
+// now is the present as entries get it.
+func (g *clockGuard) now() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	wall := g.compare()
+	return wall.Add(g.fix)
+}
 
 // real turns a time of the core back into one of this machine.
-func (g *clockGuard) real(at time.Time) time.Time { return at.Add(-time.Duration(g.fix.Load())) }
+func (g *clockGuard) real(at time.Time) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return at.Add(-g.fix)
+}
 
-// watchClock looks at the clocks once a second.
+// watchClock acts on what the clocks did, once a second.
 func (e *Engine) watchClock(now time.Time) {
 	g := e.clock
 	if now.Before(g.nextAt) && g.nextAt.Sub(now) <= clockEvery {
@@ -118,23 +153,32 @@ func (e *Engine) watchClock(now time.Time) {
 	}
 }
 
-// clockJumped stops what waits for a time, says so in the log once, and goes on
-// when a person has accepted the clock.
+// clockJumped stops what waits for a time and says so in the log, once.
 func (e *Engine) clockJumped() {
-	g, name := e.clock, e.opt.Core.Instance
-	_, known := e.core.State().Meta().Jumped[name]
-	switch {
-	case !g.told:
-		g.told = true
+	if !e.jumpTold {
+		by := e.clock.jumpedBy()
+		e.jumpTold, e.jumpSeen = true, false
 		e.core.Halt(true)
-		e.opt.Logger.Error("the clock of this machine jumped; timers and automatic actions stand still until `backout clock accept`", "by", g.delta.Round(time.Second).String())
-		e.core.Post(0, orchestrator.Record{Clock: &orchestrator.ClockJump{Instance: name, Delta: g.delta.Milliseconds()}})
-		e.jumpSeen = false
-	case known:
+		e.opt.Logger.Error("the clock of this machine jumped; timers and automatic actions stand still until `backout clock accept`", "by", by.Round(time.Second).String())
+		e.core.Post(0, orchestrator.Record{Clock: &orchestrator.ClockJump{Instance: e.opt.Core.Instance, Delta: by.Milliseconds()}})
+	}
+}
+
+// seeClock follows what the log says of our clock: that it jumped, and then that a
+// person has accepted it.
+func (e *Engine) seeClock() {
+	if !e.jumpTold {
+		return
+	}
+	_, known := e.core.State().Meta().Jumped[e.opt.Core.Instance]
+	if known {
 		e.jumpSeen = true
-	case e.jumpSeen:
+		return
+	}
+	if e.jumpSeen {
 		e.opt.Logger.Info("the clock was accepted")
-		g.accept()
+		e.jumpTold, e.jumpSeen = false, false
+		e.clock.accept()
 		e.core.Halt(false)
 	}
 }

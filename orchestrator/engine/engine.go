@@ -113,9 +113,10 @@ type Engine struct {
 	auditAt time.Time
 	blind   map[string]string
 	pageErr string
-	// jumpSeen is set while the log says that our clock jumped.
-	jumpSeen bool
-	purged   time.Time
+	// jumpTold is set when we told the log that our clock jumped, jumpSeen when the log
+	// says so.
+	jumpTold, jumpSeen bool
+	purged             time.Time
 	// replies has those who wait for the outcome of a command.
 	replies replies
 	// tasks are the goroutines the loop started; lanes bundle what this process
@@ -320,6 +321,7 @@ func (e *Engine) fold(entry orchestrator.Entry) bool {
 	if e.dirtyFrom.IsZero() {
 		e.dirtyFrom = time.Now()
 	}
+	e.seeClock()
 	for _, r := range out.Replies {
 		e.replies.give(r)
 	}
