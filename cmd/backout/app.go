@@ -88,7 +88,7 @@ func (a *app) start(ctx context.Context) error {
 		return err
 	}
 	a.store = st
-	docs, plans, err := a.documents()
+	docs, err := compiledDocs(a.o.Workflows)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,6 @@ func (a *app) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_ = plans
 	registry := prometheus.NewRegistry()
 	if err := a.startEngine(ctx, st, actions, registry); err != nil {
 		return err
@@ -156,31 +155,30 @@ func reveal(s configs.Secret) string {
 	return s.Reveal()
 }
 
-// documents compiles the playbooks and rules against what the actions are.
-func (a *app) documents() ([]orchestrator.Doc, []*orchestrator.Plan, error) {
-	lib, err := loadLibrary(a.o.Workflows)
+// compiledDocs is the playbooks and rules as entries, checked against what the actions
+// are; a folder overrides embedded ones.
+func compiledDocs(folder string) ([]orchestrator.Doc, error) {
+	lib, err := loadLibrary(folder)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	specs, err := actionSpecs()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var docs []orchestrator.Doc
-	var plans []*orchestrator.Plan
 	for _, name := range lib.Playbooks() {
-		plan, body, err := lib.Compile(name, specs)
+		_, body, err := lib.Compile(name, specs)
 		if err != nil {
-			return nil, nil, fmt.Errorf("compiling playbook %s: %w", name, err)
+			return nil, fmt.Errorf("compiling playbook %s: %w", name, err)
 		}
 		docs = append(docs, orchestrator.Doc{Kind: orchestrator.DocPlaybook, Name: name, Hash: workflows.Hash(body), Body: body})
-		plans = append(plans, plan)
 	}
 	_, body, err := lib.RuleSet()
 	if err != nil {
-		return nil, nil, fmt.Errorf("compiling the rules: %w", err)
+		return nil, fmt.Errorf("compiling the rules: %w", err)
 	}
-	return append(docs, orchestrator.Doc{Kind: orchestrator.DocRules, Hash: workflows.Hash(body), Body: body}), plans, nil
+	return append(docs, orchestrator.Doc{Kind: orchestrator.DocRules, Hash: workflows.Hash(body), Body: body}), nil
 }
 
 func (a *app) startEngine(ctx context.Context, st *store.Store, actions *actionSet, registry *prometheus.Registry) error {

@@ -191,13 +191,14 @@ func configCommand() *cobra.Command {
 // configApply changes people, policies, rules of matching and the like in a
 // running Backout. Providers and listeners are read at start.
 func configApply() *cobra.Command {
-	var file string
+	var file, folder string
 	var f clientFlags
 	c := &cobra.Command{
 		Use: "apply", Short: "Make a file the configuration of the running Backout", Args: exactly(0),
 		Long: `Make a file the configuration of the running Backout: people, projects, match
-rules, policies and timings count from the next entry on. Providers, hooks and
-listeners are read at start; restart for those.`,
+rules, policies and timings count from the next entry on, with the playbooks and
+rules of this binary or of --workflows. Providers, hooks and listeners are read at
+start; restart for those. On a cluster this is the only way to change any of it.`,
 		Example: "  backout config apply --config backout.yaml",
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := configs.Load(file, os.LookupEnv)
@@ -212,9 +213,15 @@ listeners are read at start; restart for those.`,
 			if err != nil {
 				return err
 			}
-			var answer map[string]string
-			if err := f.client().post(c.Context(), "/api/v1/config", d, &answer); err != nil {
+			docs, err := compiledDocs(folder)
+			if err != nil {
 				return err
+			}
+			var answer map[string]string
+			for _, one := range append(docs, d) {
+				if err := f.client().post(c.Context(), "/api/v1/config", one, &answer); err != nil {
+					return err
+				}
 			}
 			return f.show(c.OutOrStdout(), answer, func() error {
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is the configuration now (%s)\n", file, d.Hash[:12])
@@ -224,6 +231,7 @@ listeners are read at start; restart for those.`,
 	}
 	f.add(c)
 	c.Flags().StringVar(&file, "config", "backout.yaml", "configuration file")
+	c.Flags().StringVar(&folder, "workflows", "", "folder whose playbooks and rules override the embedded ones")
 	return c
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -171,7 +172,8 @@ func (a *API) knows(r *http.Request, person string) (known bool) {
 	return known && err == nil
 }
 
-// changeConfig makes a document the current configuration. It holds no secrets:
+// changeConfig makes a document the current configuration, set of rules or playbook of
+// its name. It holds no secrets:
 // those stay with the process that reads them.
 func (a *API) changeConfig(w http.ResponseWriter, r *http.Request) {
 	who, _ := a.token(r)
@@ -180,13 +182,12 @@ func (a *API) changeConfig(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var d orchestrator.Doc
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&d); err != nil || d.Kind != orchestrator.DocConfig || d.Hash == "" {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&d); err != nil || d.Hash == "" {
 		fail(w, http.StatusBadRequest, "send the document that `backout config apply` makes")
 		return
 	}
-	var cfg orchestrator.Config
-	if err := json.Unmarshal(d.Body, &cfg); err != nil {
-		fail(w, http.StatusBadRequest, "the document is no configuration: "+err.Error())
+	if err := readable(&d); err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	d.By = who.Person
@@ -195,6 +196,25 @@ func (a *API) changeConfig(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(w, http.StatusOK, map[string]string{"hash": d.Hash})
+}
+
+// readable checks that the fold can work with a document.
+func readable(d *orchestrator.Doc) error {
+	var into any
+	switch d.Kind {
+	case orchestrator.DocConfig:
+		into = &orchestrator.Config{}
+	case orchestrator.DocRules:
+		into = &orchestrator.RuleSet{}
+	case orchestrator.DocPlaybook:
+		into = &orchestrator.Plan{}
+	default:
+		return fmt.Errorf("a document is config, rules or playbook, not %q", d.Kind)
+	}
+	if err := json.Unmarshal(d.Body, into); err != nil {
+		return fmt.Errorf("the document is no %s: %w", d.Kind, err)
+	}
+	return nil
 }
 
 func intQuery(r *http.Request, name string, otherwise, most int) int {

@@ -103,7 +103,7 @@ func (e *Engine) checkStart(ctx context.Context) error {
 		return fmt.Errorf("%w: it is at entry %d, the log was trimmed up to %d", ErrBehind, m.Cursor, ends.Trimmed)
 	}
 	if ends.Last < m.Cursor {
-		return fmt.Errorf("%w: it ends at %d, entry %d was folded. Nothing is done. The state in this folder is whole: `backout backup` it, then `backout restore` makes a new log that goes on from it", ErrWentBack, ends.Last, m.Cursor)
+		return fmt.Errorf("%w: it ends at %d, entry %d was folded. Nothing is done. The state in this folder is whole: move state.db away, then `backout restore FILE` makes a new log that goes on from it in an empty folder", ErrWentBack, ends.Last, m.Cursor)
 	}
 	return nil
 }
