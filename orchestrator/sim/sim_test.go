@@ -2,16 +2,30 @@ package sim_test
 
 import (
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator/sim"
 )
 
-// TestSim plays seeds from 1 on for BACKOUT_SIM_TIME (a Go duration; 5s by
-// default).
+// TestSim plays seeds from BACKOUT_SIM_FIRST (1) on for BACKOUT_SIM_TIME (a Go
+// duration; 5s by default).
 func TestSim(t *testing.T) {
-	play(t, 1, budget(t, 5*time.Second))
+	play(t, firstSeed(t), budget(t, 5*time.Second))
+}
+
+func firstSeed(t *testing.T) uint64 {
+	t.Helper()
+	v := os.Getenv("BACKOUT_SIM_FIRST")
+	if v == "" {
+		return 1
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func budget(t *testing.T, otherwise time.Duration) time.Duration {

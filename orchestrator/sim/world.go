@@ -19,7 +19,7 @@ const (
 	settle      = 2_000
 	suspicion   = 2_500
 	// maxSkew is how far a node's clock is off at most.
-	maxSkew = 1_500
+	maxSkew = 2_200
 	// veto is how long policy waits before it acts alone; automatic actions are limited
 	// to two an hour for each environment.
 	veto        = 500
