@@ -50,10 +50,11 @@ func quarantineList(f *clientFlags) *cobra.Command {
 	}
 }
 
-// printReplayed says whether a line was handed in again.
+// printReplayed says whether a line was handed in again, and by which entry: who
+// redacts the one must redact the other too.
 func printReplayed(w io.Writer, q *orchestrator.Quarantined) {
 	if r := q.Replayed; r != nil {
-		fmt.Fprintf(w, "    replayed by %s at %s: %s\n", r.By, utc(r.At), r.Why)
+		fmt.Fprintf(w, "    replayed by %s at %s as entry %d: %s\n", r.By, utc(r.At), r.Seq, r.Why)
 		return
 	}
 	if r := q.Tried; r != nil {

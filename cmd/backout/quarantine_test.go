@@ -45,6 +45,8 @@ func TestQuarantineReplay(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, shopOptions{})
 	s.waitServing("dpl_good2")
+	s.ship("dpl_bad", "c0ffee", true) // a rollback is at hand for a fresh signal
+	s.waitServing("dpl_bad")
 	am := bearerOf(secrets()["E2E_ALERTMANAGER_TOKEN"])
 	alertOf := func(name, service string, ago time.Duration) string {
 		return fmt.Sprintf(`{"status":"firing","labels":{"alertname":%q,"service":%q,"severity":"critical"},"startsAt":%q,"fingerprint":%q}`,
@@ -64,8 +66,6 @@ func TestQuarantineReplay(t *testing.T) {
 	cards, ledger := lines["CardsFail"], lines["LedgerSlow"]
 
 	s.stillUnrouted(cards)
-	s.ship("dpl_bad", "c0ffee", true) // a rollback is at hand for a fresh signal
-	s.waitServing("dpl_bad")
 	s.claim()
 	s.replayedOnce(cards, "INC-2")
 	if inc := s.incident("INC-2"); inc.Project != "noise" || !strings.Contains(told(&inc), "handed in again from quarantine "+cards.Name()) {
