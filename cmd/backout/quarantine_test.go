@@ -84,10 +84,31 @@ func TestQuarantineReplay(t *testing.T) {
 	if _, out, _ := s.asAnn("quarantine", "list"); strings.Count(out, "replayed by ann at ") != 2 {
 		t.Errorf("the list:\n%s", out)
 	}
+	s.unreadable()
 	if inc := s.incident("INC-4"); inc.ID != "" {
 		t.Errorf("a fourth incident:\n%s", told(&inc))
 	}
 	s.backout.stop(t)
+}
+
+// unreadable shows a long body that nobody can read, whole from its blob, and
+// replays it in vain.
+func (s *shop) unreadable() {
+	s.t.Helper()
+	body := `{"specversion":"1.0","source":"e2e","note":"` + strings.Repeat("long ", 200) + `the end"}`
+	if status, said, err := s.hook("/hooks/events", []byte(body), bearerOf(secrets()["E2E_HOOK_TOKEN"])); err != nil || status != 200 {
+		s.t.Fatalf("%d %s %v", status, said, err)
+	}
+	var list []orchestrator.Quarantined
+	if err := s.get("/api/v1/quarantine", url.Values{"waiting": {"true"}}, &list); err != nil || len(list) != 1 || list[0].Blob == "" {
+		s.t.Fatalf("%v %+v", err, list)
+	}
+	if code, out, said := s.asAnn("quarantine", "show", list[0].Name()); code != 0 || !strings.Contains(out, body) || !strings.Contains(out, "as it came") {
+		s.t.Errorf("show: exit %d\n%s%s", code, out, said)
+	}
+	if code, out, _ := s.asAnn("quarantine", "replay", "--all"); code != 1 || !strings.Contains(out, "still cannot be read: id is missing") {
+		s.t.Errorf("replay: exit %d\n%s", code, out)
+	}
 }
 
 // stillUnrouted shows a line and replays it before anybody claims it.
