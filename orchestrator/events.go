@@ -11,20 +11,33 @@ func (p *pass) foldEvent(ev *Event) {
 	if ev.Inbox > 0 && ev.Inbox <= p.floor {
 		return
 	}
+	if ev.Replay != nil && p.s.meta.FoldVersion >= 2 {
+		p.foldReplay(ev)
+		return
+	}
+	ev.Replay = nil
 	if _, known := p.s.seenBefore(ev.Origin, ev.ID, p.now); known {
 		return
 	}
 	p.s.meta.Events++
+	p.takeEvent(ev)
+}
+
+// takeEvent finds whose an event is, does what it means and remembers its id.
+func (p *pass) takeEvent(ev *Event) Seen {
 	why := Seen{At: p.now, Seq: p.seq}
+	came := ev.place()
 	if reason := p.route(ev); reason != "" {
-		p.quarantine(Bad{Origin: ev.Origin, Reason: "unrouted: " + reason, Excerpt: ev.Type + " " + ev.Name + " " + ev.ID, Blob: ev.Blob})
+		ev.putBack(came)
+		p.quarantineEvent(ev, "unrouted: "+reason, ev.Type+" "+ev.Name+" "+ev.ID)
 		why.Why = "unrouted: " + reason
-		p.finding(&Finding{Kind: FindUnrouted, Key: reason, Text: "an event that no project claims went to quarantine: " + reason + ". `backout quarantine list` shows it"})
+		p.finding(&Finding{Kind: FindUnrouted, Key: reason, Text: "an event that no project claims went to quarantine: " + reason + ". `backout quarantine list` shows it, `backout quarantine replay` hands it in again"})
 	} else {
 		why.N, why.Why = p.meaning(ev)
 	}
 	p.s.remember(ev.Origin, ev.ID, p.now, &why)
 	p.forgetOldIDs()
+	return why
 }
 
 // meaning does what the event's type asks for and says why.
@@ -37,7 +50,7 @@ func (p *pass) meaning(ev *Event) (uint64, string) {
 	case AlertResolved, WebhookRecovered:
 		return p.signalEnds(ev)
 	}
-	p.quarantine(Bad{Origin: ev.Origin, Reason: "unknown type " + strconv.Quote(ev.Type), Excerpt: ev.ID, Blob: ev.Blob})
+	p.quarantineEvent(ev, "unknown type "+strconv.Quote(ev.Type), ev.ID)
 	return 0, "unknown type " + strconv.Quote(ev.Type)
 }
 

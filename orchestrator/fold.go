@@ -15,7 +15,8 @@ import (
 //	   bodies and is compared at checkpoints; resolved alerts are forgotten
 //	   after a week and closed incidents after 400 days; a record the fold
 //	   breaks on goes to quarantine, and so does one of an unknown kind or
-//	   about what does not exist; a step past its budget waits for a person
+//	   about what does not exist; a step past its budget waits for a person;
+//	   what nobody claims keeps its event, and can be handed in again
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.
@@ -242,18 +243,6 @@ func (p *pass) foldInbox(r *InboxRange) {
 	}
 	p.floor = m.InboxCursor
 	m.InboxCursor = max(m.InboxCursor, r.To)
-}
-
-// quarantined is a record of the quarantine.
-type quarantined struct {
-	Bad
-	At int64 `json:"at"`
-}
-
-// quarantine keeps what could not be understood, with its reason.
-func (p *pass) quarantine(b Bad) {
-	p.s.save(BucketBad, badKey(p.seq, p.idx), &quarantined{b, p.now})
-	p.s.meta.Quarantined++
 }
 
 // foldClaim makes the entry's sequence the epoch of the partition. Attempts of

@@ -1,7 +1,5 @@
 package orchestrator
 
-import "encoding/binary"
-
 // Token finds an API token by the SHA-256 of its text.
 func (s *State) Token(hash string) (Token, bool) {
 	var t Token
@@ -18,28 +16,6 @@ func (s *State) Tokens() []Token {
 			out = append(out, t)
 		}
 		return true
-	})
-	return out
-}
-
-// Quarantined is a body in quarantine.
-type Quarantined struct {
-	Bad
-	Seq   uint64 `json:"seq"`
-	Index int    `json:"index"`
-	At    int64  `json:"at"`
-}
-
-// Quarantine lists up to limit of what could not be understood, oldest first.
-func (s *State) Quarantine(limit int) []Quarantined {
-	out := []Quarantined{}
-	s.view.Scan(BucketBad, nil, nil, func(k, v []byte) bool {
-		var q Quarantined
-		if len(k) == 10 && decode(v, &q) {
-			q.Seq, q.Index = binary.BigEndian.Uint64(k), int(binary.BigEndian.Uint16(k[8:]))
-			out = append(out, q)
-		}
-		return len(out) < limit
 	})
 	return out
 }

@@ -177,6 +177,8 @@ type Event struct {
 
 	// Blob is the hash of the raw body, kept beside the log.
 	Blob string `json:"blob,omitempty"`
+	// Replay is set when a person hands in again what went to quarantine.
+	Replay *Replay `json:"replay,omitempty"`
 }
 
 // Bad is something that arrived and could not be understood.

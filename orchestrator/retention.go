@@ -62,7 +62,7 @@ func (p *pass) foldRedacted(r *Redacted) {
 		if !bytes.HasPrefix(k, incidentKey(r.Seq)) || !decode(v, &b) {
 			return nil
 		}
-		b.Excerpt, b.Blob = mask, ""
+		b.Excerpt, b.Blob, b.Event = mask, "", nil
 		return &b
 	})
 	p.s.flushIncidents()

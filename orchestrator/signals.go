@@ -125,10 +125,14 @@ func (p *pass) distinctWebhooks(ev *Event, env *EnvState) int {
 		ids = []string{ev.ID}
 	}
 	env.Webhooks = slices.DeleteFunc(env.Webhooks, func(w WebhookAt) bool { return p.now-w.At > webhookWindow })
+	at := p.now
+	if ev.Replay != nil {
+		at = min(ev.StartsAt, p.now) // what failed long ago does not add up with what fails now
+	}
 	for _, id := range ids {
 		id = ev.Provider + "/" + id
-		if len(env.Webhooks) < 64 && !slices.ContainsFunc(env.Webhooks, func(w WebhookAt) bool { return w.ID == id }) {
-			env.Webhooks = append(env.Webhooks, WebhookAt{ID: id, At: p.now})
+		if p.now-at <= webhookWindow && len(env.Webhooks) < 64 && !slices.ContainsFunc(env.Webhooks, func(w WebhookAt) bool { return w.ID == id }) {
+			env.Webhooks = append(env.Webhooks, WebhookAt{ID: id, At: at})
 		}
 	}
 	p.s.saveEnv(ev.Project, ev.Environment, env)

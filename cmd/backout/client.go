@@ -35,6 +35,11 @@ func (f *clientFlags) add(c *cobra.Command) {
 	c.PersistentFlags().StringVar(&f.server, "server", envOr("BACKOUT_SERVER", "http://127.0.0.1:8080"), "admin address of the running Backout")
 	c.PersistentFlags().StringVar(&f.token, "token", "", "your token (default: $BACKOUT_TOKEN, then admin.token in --data)")
 	c.PersistentFlags().StringVar(&f.data, "data", "backout-data", "data folder, to find admin.token")
+	f.addOutput(c)
+}
+
+// addOutput is for commands that ask nobody.
+func (f *clientFlags) addOutput(c *cobra.Command) {
 	c.PersistentFlags().StringVarP(&f.json, "output", "o", "text", "text or json")
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -10,50 +11,52 @@ import (
 	"github.com/aimarketplace/backout/workflows"
 )
 
+// The marks of what the doctor found.
+const (
+	foundOK   = "ok"
+	foundLook = "look"
+	foundFix  = "fix"
+)
+
+// check is one thing that the doctor looked at.
+type check struct {
+	// Level is ok, look (worth a look) or fix.
+	Level string `json:"level"`
+	Text  string `json:"text"`
+}
+
+// checkup is what `doctor -o json` prints.
+type checkup struct {
+	Checks []check `json:"checks"`
+	ToFix  int     `json:"to_fix"`
+}
+
+func (u *checkup) found(level, what string, args ...any) {
+	u.Checks = append(u.Checks, check{level, fmt.Sprintf(what, args...)})
+	if level == foundFix {
+		u.ToFix++
+	}
+}
+
 func doctorCommand() *cobra.Command {
 	var f serveFlags
 	var cf clientFlags
 	c := &cobra.Command{
 		Use: "doctor", Short: "Look for what would fail at 3 a.m.", Args: exactly(0), Example: "  backout doctor --config backout.yaml",
 		RunE: func(c *cobra.Command, _ []string) error {
-			w, bad := c.OutOrStdout(), 0
-			finding := func(ok bool, what string, args ...any) {
-				mark := "ok   "
-				if !ok {
-					mark = "FIX  "
-					bad++
-				}
-				fmt.Fprintf(w, mark+what+"\n", args...)
-			}
 			cfg, err := configs.Load(f.config, os.LookupEnv)
 			if err != nil {
 				return err
 			}
-			finding(true, "%s can be read", f.config)
-			if err := cfg.Resolve(); err != nil {
-				finding(false, "secrets: %v", err)
-			} else {
-				finding(true, "all secrets are there")
+			var u checkup
+			u.found(foundOK, "%s can be read", f.config)
+			u.configuration(cfg)
+			u.running(c, &cf)
+			if err := cf.show(c.OutOrStdout(), u, func() error { return u.print(c.OutOrStdout()) }); err != nil {
+				return err
 			}
-			for _, warning := range cfg.Warnings {
-				finding(false, "%s", warning.String())
-			}
-			for _, p := range lintProblems(cfg) {
-				if p.Level == workflows.Error {
-					finding(false, "%s", p.String())
-					continue
-				}
-				fmt.Fprintf(w, "look %s\n", p.String())
-			}
-			var notes map[string]string
-			if err := cf.client().get(c.Context(), "/readyz", nil, &notes); err != nil {
-				finding(false, "running: %v", err)
-			} else {
-				finding(true, "Backout at %s is ready; log: %s", cf.server, notes["sync"])
-				finding(true, "the log takes %s", notes["log"])
-			}
-			if bad > 0 {
-				return fmt.Errorf("%d thing(s) to fix", bad)
+			if u.ToFix > 0 {
+				return fmt.Errorf("%d thing(s) to fix", u.ToFix)
 			}
 			return nil
 		},
@@ -61,6 +64,47 @@ func doctorCommand() *cobra.Command {
 	cf.add(c)
 	c.Flags().StringVar(&f.config, "config", "backout.yaml", "configuration file")
 	return c
+}
+
+// print writes one line for each check.
+func (u *checkup) print(w io.Writer) error {
+	marks := map[string]string{foundOK: "ok   ", foundLook: "look ", foundFix: "FIX  "}
+	for _, ch := range u.Checks {
+		if _, err := fmt.Fprintln(w, marks[ch.Level]+ch.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configuration looks at what is written down.
+func (u *checkup) configuration(cfg *configs.Config) {
+	if err := cfg.Resolve(); err != nil {
+		u.found(foundFix, "secrets: %v", err)
+	} else {
+		u.found(foundOK, "all secrets are there")
+	}
+	for _, warning := range cfg.Warnings {
+		u.found(foundFix, "%s", warning.String())
+	}
+	for _, p := range lintProblems(cfg) {
+		level := foundLook
+		if p.Level == workflows.Error {
+			level = foundFix
+		}
+		u.found(level, "%s", p.String())
+	}
+}
+
+// running asks the Backout that runs.
+func (u *checkup) running(c *cobra.Command, cf *clientFlags) {
+	var notes map[string]string
+	if err := cf.client().get(c.Context(), "/readyz", nil, &notes); err != nil {
+		u.found(foundFix, "running: %v", err)
+		return
+	}
+	u.found(foundOK, "Backout at %s is ready; log: %s", cf.server, notes["sync"])
+	u.found(foundOK, "the log takes %s", notes["log"])
 }
 
 func lintProblems(cfg *configs.Config) []workflows.Problem {

@@ -17,14 +17,9 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	vercel := map[string]string{}
-	for _, p := range a.cfg.Projects {
-		vercel[p.VercelProject] = p.ID
-	}
-	delete(vercel, "")
 	o := gateway.Options{
 		Sources: hookSources(a.cfg.Hooks), Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
-		VercelProjects: vercel, Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
+		VercelProjects: a.vercelProjects(), Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
 	}
 	if actions.chat != nil {
 		inbound := actions.chat.Handler(slack.HandlerOptions{Person: a.slackPerson, Command: a.slackCommand})
@@ -36,6 +31,21 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 		o.Chat["slack"] = inbound
 	}
 	return gateway.New(o)
+}
+
+// vercelProjects maps Vercel's project ids to ours.
+func (a *app) vercelProjects() map[string]string {
+	vercel := map[string]string{}
+	for _, p := range a.cfg.Projects {
+		vercel[p.VercelProject] = p.ID
+	}
+	delete(vercel, "")
+	return vercel
+}
+
+// again reads a line of quarantine once more.
+func (a *app) again(q *orchestrator.Quarantined, body []byte) ([]orchestrator.Event, error) {
+	return gateway.Again(q, body, a.vercelProjects())
 }
 
 func hookSources(h configs.Hooks) []gateway.Source {

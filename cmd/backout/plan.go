@@ -169,6 +169,7 @@ func ruleCommand() *cobra.Command {
 func configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "Check a configuration", Example: "  backout config check --config backout.yaml"}
 	f := serveFlags{}
+	var out clientFlags
 	check := &cobra.Command{
 		Use: "check", Short: "Read a configuration and its secrets as serve would", Args: exactly(0), Example: "  backout config check --config backout.yaml",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -176,16 +177,37 @@ func configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, w := range cfg.Warnings {
-				fmt.Fprintln(c.OutOrStdout(), w.String())
-			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s is right: %d project(s), %d people, mode %s\n", f.config, len(cfg.Projects), len(cfg.People), cfg.Mode)
-			return err
+			return checked(c, &out, f.config, cfg)
 		},
 	}
+	out.addOutput(check)
 	check.Flags().StringVar(&f.config, "config", "backout.yaml", "configuration file")
 	c.AddCommand(check, configApply())
 	return c
+}
+
+// checkedConfig is what `config check -o json` prints of a configuration that is
+// right.
+type checkedConfig struct {
+	File     string   `json:"file"`
+	Projects int      `json:"projects"`
+	People   int      `json:"people"`
+	Mode     string   `json:"mode"`
+	Warnings []string `json:"warnings"`
+}
+
+func checked(c *cobra.Command, f *clientFlags, file string, cfg *configs.Config) error {
+	v := checkedConfig{File: file, Projects: len(cfg.Projects), People: len(cfg.People), Mode: string(cfg.Mode), Warnings: []string{}}
+	for _, w := range cfg.Warnings {
+		v.Warnings = append(v.Warnings, w.String())
+	}
+	return f.show(c.OutOrStdout(), v, func() error {
+		for _, w := range v.Warnings {
+			fmt.Fprintln(c.OutOrStdout(), w)
+		}
+		_, err := fmt.Fprintf(c.OutOrStdout(), "%s is right: %d project(s), %d people, mode %s\n", file, v.Projects, v.People, v.Mode)
+		return err
+	})
 }
 
 // configApply changes people, policies, rules of matching and the like in a

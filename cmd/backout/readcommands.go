@@ -74,31 +74,6 @@ func deploymentsCommand() *cobra.Command {
 	return c
 }
 
-func quarantineCommand() *cobra.Command {
-	var f clientFlags
-	c := &cobra.Command{Use: "quarantine", Short: "What arrived and could not be understood", Example: "  backout quarantine list"}
-	f.add(c)
-	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the quarantine with reasons", Args: exactly(0), Example: "  backout quarantine list -o json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			var list []orchestrator.Quarantined
-			if err := f.client().get(c.Context(), "/api/v1/quarantine", nil, &list); err != nil {
-				return err
-			}
-			return f.show(c.OutOrStdout(), list, func() error {
-				if len(list) == 0 {
-					fmt.Fprintln(c.OutOrStdout(), "The quarantine is empty.")
-				}
-				for _, q := range list {
-					fmt.Fprintf(c.OutOrStdout(), "%d.%d  %s  %s\n    %s\n", q.Seq, q.Index, q.Origin, q.Reason, q.Excerpt)
-				}
-				return nil
-			})
-		},
-	})
-	return c
-}
-
 func whyCommand() *cobra.Command {
 	var f clientFlags
 	var origin string

@@ -48,6 +48,10 @@ type Options struct {
 	Cluster func(ctx context.Context) (any, error)
 	// Backup writes a copy of the state.
 	Backup func(w io.Writer) error
+	// Blob reads what is kept beside the log; an error when it is gone.
+	Blob func(ctx context.Context, hash string) ([]byte, error)
+	// Again reads a line of quarantine once more, of the body that is kept.
+	Again func(q *orchestrator.Quarantined, body []byte) ([]orchestrator.Event, error)
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// NewID makes the id of a command that has none.
@@ -80,6 +84,7 @@ func (a *API) Handler() http.Handler {
 		"GET /api/v1/verdict":                a.verdict,
 		"GET /api/v1/deployments":            a.deployments,
 		"GET /api/v1/quarantine":             a.quarantine,
+		"GET /api/v1/quarantine/{name}":      a.quarantined,
 		"GET /api/v1/why":                    a.why,
 		"GET /api/v1/plans":                  a.plans,
 		"GET /api/v1/state":                  a.state,
@@ -89,6 +94,7 @@ func (a *API) Handler() http.Handler {
 		"POST /api/v1/tokens":                a.changeToken,
 		"POST /api/v1/commands":              a.command,
 		"POST /api/v1/config":                a.changeConfig,
+		"POST /api/v1/quarantine/replay":     a.replay,
 	} {
 		mux.HandleFunc(pattern, a.guarded(fn))
 	}

@@ -88,11 +88,6 @@ func place(s *orchestrator.State, r *http.Request) (project, env string, err err
 	return pr.ID, env, nil
 }
 
-func (a *API) quarantine(w http.ResponseWriter, r *http.Request) {
-	limit := intQuery(r, "limit", 100, 1000)
-	a.read(w, r, func(s *orchestrator.State) (any, error) { return s.Quarantine(limit), nil })
-}
-
 func (a *API) why(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	a.read(w, r, func(s *orchestrator.State) (any, error) {

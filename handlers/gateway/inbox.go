@@ -11,6 +11,9 @@ import (
 // inboxPrefix is where publishers publish: backout.event.KIND.PROJECT.
 const inboxPrefix = "backout.event."
 
+// wrongSubject says that a message came under another subject than its type's.
+const wrongSubject = " does not belong under the subject "
+
 // DecodeInbox reads one message of the NATS inbox: one CloudEvent in JSON whose
 // kind and project are those of its subject, because the subject is what the
 // publisher's account was allowed to use. It never fails: what cannot be read
@@ -40,7 +43,7 @@ func DecodeInboxItem(seq uint64, subject, msgID string, data []byte) Item {
 	case ev == nil:
 		it.Record.Bad.Reason = cleanText(it.Record.Bad.Reason+note, maxReason)
 	case !strings.HasPrefix(ev.Type, "backout."+kind+"."):
-		return badItem(d.Origin, "the type "+ev.Type+" does not belong under the subject "+subject+note, data)
+		return badItem(d.Origin, "the type "+ev.Type+wrongSubject+subject+note, data)
 	default:
 		ev.Inbox = seq
 	}
