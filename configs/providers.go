@@ -68,6 +68,7 @@ type Probing struct {
 type Hooks struct {
 	Vercel       *Hook `yaml:"vercel"`
 	Alertmanager *Hook `yaml:"alertmanager"`
+	Grafana      *Hook `yaml:"grafana"`
 	Events       *Hook `yaml:"events"`
 }
 

@@ -69,6 +69,8 @@ func hookAuth(source string) []string {
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
+	case "grafana":
+		return []string{"bearer", "basic", "hmac", "none"}
 	default:
 		return []string{"hmac", "bearer", "basic", "path_secret", "none"}
 	}
@@ -77,6 +79,7 @@ func hookAuth(source string) []string {
 func (k *checker) hooks() {
 	k.hook("vercel", k.c.Hooks.Vercel)
 	k.hook("alertmanager", k.c.Hooks.Alertmanager)
+	k.hook("grafana", k.c.Hooks.Grafana)
 	k.hook("events", k.c.Hooks.Events)
 }
 

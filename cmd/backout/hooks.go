@@ -40,7 +40,7 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 
 func hookSources(h configs.Hooks) []gateway.Source {
 	var out []gateway.Source
-	for name, hook := range map[string]*configs.Hook{"vercel": h.Vercel, "alertmanager": h.Alertmanager, "events": h.Events} {
+	for name, hook := range configuredHooks(h) {
 		if hook == nil {
 			continue
 		}
@@ -55,6 +55,13 @@ func hookSources(h configs.Hooks) []gateway.Source {
 		out = append(out, s)
 	}
 	return out
+}
+
+// configuredHooks are the sources by their names; nil are those left out.
+func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
+	return map[string]*configs.Hook{
+		"alertmanager": h.Alertmanager, "events": h.Events, "grafana": h.Grafana, "vercel": h.Vercel,
+	}
 }
 
 func (a *app) token(ctx context.Context, hash string) (t orchestrator.Token, ok bool) {

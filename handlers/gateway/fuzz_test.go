@@ -94,6 +94,17 @@ func FuzzDecodeAlertmanager(f *testing.F) {
 	})
 }
 
+func FuzzDecodeGrafana(f *testing.F) {
+	seedBodies(f)
+	f.Add([]byte(grafanaSample))
+	f.Add([]byte(`{"alerts":[{"status":"firing","fingerprint":"a","values":{"A":1e999,"B":"x","":-0}}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if d, err := DecodeGrafana(Delivery{Origin: "http/grafana", Body: body}); err == nil {
+			fit(t, d)
+		}
+	})
+}
+
 func FuzzDecodeVercel(f *testing.F) {
 	seedBodies(f)
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -9,13 +9,14 @@ import (
 const (
 	sourceAlertmanager = "alertmanager"
 	sourceEvents       = "events"
+	sourceGrafana      = "grafana"
 	sourceVercel       = "vercel"
 )
 
 // How a sender proves who it is.
 const (
-	// AuthHMAC checks a signature of the raw body: x-vercel-signature
-	// (HMAC-SHA1, hex) for vercel, X-Hub-Signature-256 (sha256=hex) otherwise.
+	// AuthHMAC checks a signature of the raw body, in the header and by the
+	// algorithm of its source (see signatureOf).
 	AuthHMAC = "hmac"
 	// AuthBearer checks `Authorization: Bearer SECRET`.
 	AuthBearer = "bearer"
