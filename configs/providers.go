@@ -69,6 +69,7 @@ type Hooks struct {
 	Vercel       *Hook `yaml:"vercel"`
 	Alertmanager *Hook `yaml:"alertmanager"`
 	Grafana      *Hook `yaml:"grafana"`
+	Sentry       *Hook `yaml:"sentry"`
 	Events       *Hook `yaml:"events"`
 }
 

@@ -65,7 +65,7 @@ func (k *checker) baseURL(path, base string, private []Network) {
 // hookAuth lists the ways each source is able to prove who it is, none last.
 func hookAuth(source string) []string {
 	switch source {
-	case "vercel":
+	case "vercel", "sentry":
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
@@ -80,6 +80,7 @@ func (k *checker) hooks() {
 	k.hook("vercel", k.c.Hooks.Vercel)
 	k.hook("alertmanager", k.c.Hooks.Alertmanager)
 	k.hook("grafana", k.c.Hooks.Grafana)
+	k.hook("sentry", k.c.Hooks.Sentry)
 	k.hook("events", k.c.Hooks.Events)
 }
 

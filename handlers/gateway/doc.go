@@ -1,7 +1,7 @@
 // Package gateway is the public way in over HTTP, and the place where everything
 // that arrives becomes a record: it verifies who sends, decodes, redacts and
 // appends. It owns the routes of the public listener, a decoder per sender
-// (CloudEvents, Alertmanager, Grafana, Vercel), the redactor and the parser of what people
+// (CloudEvents, Alertmanager, Grafana, Sentry, Vercel), the redactor and the parser of what people
 // say.
 //
 // It must not decide anything: whose project an alert is, whether it is fresh,
@@ -9,6 +9,6 @@
 // after the log has the records, and what it cannot read goes to quarantine.
 //
 // Start reading at receive.go, which follows one delivery from the first byte to
-// the answer. The decoders are alertmanager.go, grafana.go, cloudevents.go,
-// vercel.go and inbox.go; redact.go masks secrets; commands.go reads what people say.
+// the answer. The decoders are alertmanager.go, grafana.go, sentry.go,
+// cloudevents.go, vercel.go and inbox.go; redact.go masks secrets; commands.go reads what people say.
 package gateway

@@ -105,6 +105,22 @@ func FuzzDecodeGrafana(f *testing.F) {
 	})
 }
 
+func FuzzDecodeSentry(f *testing.F) {
+	seedBodies(f)
+	for _, body := range sentrySamples {
+		f.Add([]byte(body))
+	}
+	f.Add([]byte(`{"action":"triggered","data":{"event":{"issue_id":1,"tags":[["user","x"],["a"],null,["sentry:release","r"]],"release":{"version":"v"},"url":"%"}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, resource := range []string{"issue", "event_alert", "metric_alert"} {
+			h := http.Header{"Sentry-Hook-Resource": {resource}}
+			if d, err := DecodeSentry(Delivery{Origin: "http/sentry", Header: h, Body: body}); err == nil {
+				fit(t, d)
+			}
+		}
+	})
+}
+
 func FuzzDecodeVercel(f *testing.F) {
 	seedBodies(f)
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -72,6 +72,7 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{opt: o, sources: map[string]Source{}, decoders: map[string]decoder{
 		sourceAlertmanager: DecodeAlertmanager,
 		sourceGrafana:      DecodeGrafana,
+		sourceSentry:       DecodeSentry,
 		sourceVercel:       DecodeVercel,
 		sourceEvents:       DecodeCloudEvents,
 	}}

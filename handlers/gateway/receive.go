@@ -54,7 +54,7 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Deliv
 	if unreadable != nil {
 		decoded = single(badItem(d.Origin, unreadable.Error(), d.Body))
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), appendWait)
+	ctx, cancel := context.WithTimeout(r.Context(), s.patience())
 	defer cancel()
 	start := g.opt.Now()
 	if err := g.keep(ctx, decoded.Items); err != nil {
@@ -129,7 +129,8 @@ func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Del
 	answerError(w, http.StatusRequestEntityTooLarge, "the body is over 1 MiB; send fewer items at once")
 }
 
-// busy answers 503, which every sender repeats.
+// busy answers 503, which most senders repeat; Grafana says it again with the
+// group's next message, and Sentry may.
 func (g *Gateway) busy(w http.ResponseWriter, r *http.Request, s Source, err error) {
 	g.opt.Logger.ErrorContext(r.Context(), "a delivery could not be kept; the sender was asked to repeat it", "source", s.Name, "error", err)
 	w.Header().Set("Retry-After", "5")

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // The senders there is a decoder for.
@@ -10,6 +11,7 @@ const (
 	sourceAlertmanager = "alertmanager"
 	sourceEvents       = "events"
 	sourceGrafana      = "grafana"
+	sourceSentry       = "sentry"
 	sourceVercel       = "vercel"
 )
 
@@ -36,6 +38,14 @@ type Source struct {
 	Secrets []string
 	// Project, when set, is the only project this source may speak for.
 	Project string
+}
+
+// patience is how long the source waits for an answer.
+func (s Source) patience() time.Duration {
+	if s.Name == sourceSentry {
+		return sentryWait
+	}
+	return appendWait
 }
 
 // check refuses a source that could not be verified.

@@ -81,6 +81,8 @@ func signatureOf(s Source) signature {
 	switch s.Name {
 	case sourceVercel:
 		return signature{"X-Vercel-Signature", "", sha1.New, "x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the webhook's secret"}
+	case sourceSentry:
+		return signature{"Sentry-Hook-Signature", "", sha256.New, "Sentry-Hook-Signature must be the hex HMAC-SHA256 of the raw body with the integration's client secret"}
 	case sourceGrafana:
 		return signature{"X-Grafana-Alerting-Signature", "", sha256.New, "X-Grafana-Alerting-Signature must be the hex HMAC-SHA256 of the raw body; leave the header's name as it is and the timestamp header empty"}
 	}
