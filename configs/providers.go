@@ -70,6 +70,7 @@ type Hooks struct {
 	Alertmanager *Hook `yaml:"alertmanager"`
 	Grafana      *Hook `yaml:"grafana"`
 	Sentry       *Hook `yaml:"sentry"`
+	UptimeRobot  *Hook `yaml:"uptimerobot"`
 	Events       *Hook `yaml:"events"`
 }
 

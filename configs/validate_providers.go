@@ -69,6 +69,8 @@ func hookAuth(source string) []string {
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
+	case "uptimerobot":
+		return []string{"path_secret", "bearer", "basic", "none"}
 	case "grafana":
 		return []string{"bearer", "basic", "hmac", "none"}
 	default:
@@ -81,6 +83,7 @@ func (k *checker) hooks() {
 	k.hook("alertmanager", k.c.Hooks.Alertmanager)
 	k.hook("grafana", k.c.Hooks.Grafana)
 	k.hook("sentry", k.c.Hooks.Sentry)
+	k.hook("uptimerobot", k.c.Hooks.UptimeRobot)
 	k.hook("events", k.c.Hooks.Events)
 }
 

@@ -60,7 +60,8 @@ func hookSources(h configs.Hooks) []gateway.Source {
 // configuredHooks are the sources by their names; nil are those left out.
 func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
 	return map[string]*configs.Hook{
-		"alertmanager": h.Alertmanager, "events": h.Events, "grafana": h.Grafana, "sentry": h.Sentry, "vercel": h.Vercel,
+		"alertmanager": h.Alertmanager, "events": h.Events, "grafana": h.Grafana, "sentry": h.Sentry,
+		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel,
 	}
 }
 

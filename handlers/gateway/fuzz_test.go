@@ -121,6 +121,18 @@ func FuzzDecodeSentry(f *testing.F) {
 	})
 }
 
+func FuzzDecodeUptimeRobot(f *testing.F) {
+	seedBodies(f)
+	f.Add([]byte(uptimeRobotBody(nil)))
+	f.Add([]byte(uptimeRobotBody(map[string]any{"alertType": 3, "alertTypeFriendlyName": nil, "sslExpiryDate": "1796000000", "sslExpiryDaysLeft": 7})))
+	f.Add([]byte("monitorID=7&alertType=2&alertDateTime=1795424400&alertDuration=60"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if d, err := DecodeUptimeRobot(Delivery{Origin: "http/uptimerobot", Body: body}); err == nil {
+			fit(t, d)
+		}
+	})
+}
+
 func FuzzDecodeVercel(f *testing.F) {
 	seedBodies(f)
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -73,6 +73,7 @@ func New(o Options) (*Gateway, error) {
 		sourceAlertmanager: DecodeAlertmanager,
 		sourceGrafana:      DecodeGrafana,
 		sourceSentry:       DecodeSentry,
+		sourceUptimeRobot:  DecodeUptimeRobot,
 		sourceVercel:       DecodeVercel,
 		sourceEvents:       DecodeCloudEvents,
 	}}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"maps"
 	"net/url"
 	"strings"
 
@@ -72,7 +71,7 @@ func (d Delivery) sentryIssue(b *sentryBody, ev *orchestrator.Event) Decoded {
 	ev.ID = d.sentryID("issue", at, string(i.ID), b.Action)
 	ev.Name, ev.Summary = c.text(string(i.Title), maxTitle), c.text(string(i.Culprit), maxText)
 	ev.Severity, ev.URL = sentrySeverity(i.Level), c.text(firstText(i.WebURL, i.Permalink), maxText)
-	ev.Labels = c.sentryLabels(map[string]string{
+	ev.Labels = c.fullLabels(map[string]string{
 		"resource": sentryIssueResource, "project": string(i.Project.Slug), "level": string(i.Level), "short_id": string(i.ShortID),
 	})
 	return single(d.eventItem(ev, d.Body, c.lost))
@@ -108,7 +107,7 @@ func (d Delivery) sentryEvent(b *sentryBody, ev *orchestrator.Event) Decoded {
 	if ev.Release = c.text(releaseOf(e.Release), maxWord); ev.Release == "" {
 		ev.Release = c.text(labels["release"], maxWord)
 	}
-	ev.Labels = c.sentryLabels(labels)
+	ev.Labels = c.fullLabels(labels)
 	return single(d.eventItem(ev, d.Body, c.lost))
 }
 
@@ -123,12 +122,6 @@ func (e *sentryEvent) labels() map[string]string {
 		out[strings.TrimPrefix(string(tag[0]), "sentry:")] = string(tag[1])
 	}
 	return out
-}
-
-// sentryLabels cleans labels and leaves empty ones out.
-func (c *cleaner) sentryLabels(labels map[string]string) map[string]string {
-	maps.DeleteFunc(labels, func(k, v string) bool { return k == "" || v == "" })
-	return c.labels(labels)
 }
 
 // releaseOf reads a release, which is its name or an object with the version.

@@ -70,7 +70,7 @@ func (c *cleaner) sentryMetric(b *sentryBody, ev *orchestrator.Event) {
 		labels["project"] = projects[0]
 	}
 	labels["projects"] = strings.Join(projects, ",")
-	ev.Labels = c.sentryLabels(labels)
+	ev.Labels = c.fullLabels(labels)
 }
 
 // projects are the slugs of the incident's projects, or of the rule's.

@@ -12,6 +12,7 @@ const (
 	sourceEvents       = "events"
 	sourceGrafana      = "grafana"
 	sourceSentry       = "sentry"
+	sourceUptimeRobot  = "uptimerobot"
 	sourceVercel       = "vercel"
 )
 
