@@ -68,6 +68,9 @@ type Probing struct {
 type Hooks struct {
 	Vercel       *Hook `yaml:"vercel"`
 	Alertmanager *Hook `yaml:"alertmanager"`
+	Grafana      *Hook `yaml:"grafana"`
+	Sentry       *Hook `yaml:"sentry"`
+	UptimeRobot  *Hook `yaml:"uptimerobot"`
 	Events       *Hook `yaml:"events"`
 }
 

@@ -65,10 +65,14 @@ func (k *checker) baseURL(path, base string, private []Network) {
 // hookAuth lists the ways each source is able to prove who it is, none last.
 func hookAuth(source string) []string {
 	switch source {
-	case "vercel":
+	case "vercel", "sentry":
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
+	case "uptimerobot":
+		return []string{"path_secret", "bearer", "basic", "none"}
+	case "grafana":
+		return []string{"bearer", "basic", "hmac", "none"}
 	default:
 		return []string{"hmac", "bearer", "basic", "path_secret", "none"}
 	}
@@ -77,6 +81,9 @@ func hookAuth(source string) []string {
 func (k *checker) hooks() {
 	k.hook("vercel", k.c.Hooks.Vercel)
 	k.hook("alertmanager", k.c.Hooks.Alertmanager)
+	k.hook("grafana", k.c.Hooks.Grafana)
+	k.hook("sentry", k.c.Hooks.Sentry)
+	k.hook("uptimerobot", k.c.Hooks.UptimeRobot)
 	k.hook("events", k.c.Hooks.Events)
 }
 

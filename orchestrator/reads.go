@@ -31,7 +31,7 @@ type WhyLine struct {
 func (s *State) Why(origin, id string) []WhyLine {
 	origins := []string{origin}
 	if origin == "" {
-		origins = []string{"http/events", "http/alertmanager", "http/vercel"}
+		origins = []string{"http/events", "http/alertmanager", "http/grafana", "http/sentry", "http/uptimerobot", "http/vercel"}
 		for _, p := range s.Config().Projects {
 			origins = append(origins, "nats/"+p.ID)
 		}

@@ -50,7 +50,7 @@ func (a *app) again(q *orchestrator.Quarantined, body []byte) ([]orchestrator.Ev
 
 func hookSources(h configs.Hooks) []gateway.Source {
 	var out []gateway.Source
-	for name, hook := range map[string]*configs.Hook{"vercel": h.Vercel, "alertmanager": h.Alertmanager, "events": h.Events} {
+	for name, hook := range configuredHooks(h) {
 		if hook == nil {
 			continue
 		}
@@ -65,6 +65,14 @@ func hookSources(h configs.Hooks) []gateway.Source {
 		out = append(out, s)
 	}
 	return out
+}
+
+// configuredHooks are the sources by their names; nil are those left out.
+func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
+	return map[string]*configs.Hook{
+		"alertmanager": h.Alertmanager, "events": h.Events, "grafana": h.Grafana, "sentry": h.Sentry,
+		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel,
+	}
 }
 
 func (a *app) token(ctx context.Context, hash string) (t orchestrator.Token, ok bool) {

@@ -94,6 +94,45 @@ func FuzzDecodeAlertmanager(f *testing.F) {
 	})
 }
 
+func FuzzDecodeGrafana(f *testing.F) {
+	seedBodies(f)
+	f.Add([]byte(grafanaSample))
+	f.Add([]byte(`{"alerts":[{"status":"firing","fingerprint":"a","values":{"A":1e999,"B":"x","":-0}}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if d, err := DecodeGrafana(Delivery{Origin: "http/grafana", Body: body}); err == nil {
+			fit(t, d)
+		}
+	})
+}
+
+func FuzzDecodeSentry(f *testing.F) {
+	seedBodies(f)
+	for _, body := range sentrySamples {
+		f.Add([]byte(body))
+	}
+	f.Add([]byte(`{"action":"triggered","data":{"event":{"issue_id":1,"tags":[["user","x"],["a"],null,["sentry:release","r"]],"release":{"version":"v"},"url":"%"}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, resource := range []string{"issue", "event_alert", "metric_alert"} {
+			h := http.Header{"Sentry-Hook-Resource": {resource}}
+			if d, err := DecodeSentry(Delivery{Origin: "http/sentry", Header: h, Body: body}); err == nil {
+				fit(t, d)
+			}
+		}
+	})
+}
+
+func FuzzDecodeUptimeRobot(f *testing.F) {
+	seedBodies(f)
+	f.Add([]byte(uptimeRobotBody(nil)))
+	f.Add([]byte(uptimeRobotBody(map[string]any{"alertType": 3, "alertTypeFriendlyName": nil, "sslExpiryDate": "1796000000", "sslExpiryDaysLeft": 7})))
+	f.Add([]byte("monitorID=7&alertType=2&alertDateTime=1795424400&alertDuration=60"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if d, err := DecodeUptimeRobot(Delivery{Origin: "http/uptimerobot", Body: body}); err == nil {
+			fit(t, d)
+		}
+	})
+}
+
 func FuzzDecodeVercel(f *testing.F) {
 	seedBodies(f)
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -68,6 +71,9 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{opt: o, sources: map[string]Source{}, decoders: map[string]decoder{
 		sourceAlertmanager: DecodeAlertmanager,
+		sourceGrafana:      DecodeGrafana,
+		sourceSentry:       DecodeSentry,
+		sourceUptimeRobot:  DecodeUptimeRobot,
 		sourceVercel:       DecodeVercel,
 		sourceEvents:       DecodeCloudEvents,
 	}}
@@ -76,7 +82,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	for _, s := range o.Sources {
 		if g.decoders[s.Name] == nil {
-			return nil, fmt.Errorf("there is no webhook source %q; known are alertmanager, events and vercel", s.Name)
+			return nil, fmt.Errorf("there is no webhook source %q; known are %s", s.Name, g.known(""))
 		}
 		if err := s.check(o); err != nil {
 			return nil, err
@@ -84,6 +90,15 @@ func New(o Options) (*Gateway, error) {
 		g.sources[s.Name] = s
 	}
 	return g, nil
+}
+
+// known lists the sources there is a decoder for, each behind the prefix.
+func (g *Gateway) known(prefix string) string {
+	names := slices.Sorted(maps.Keys(g.decoders))
+	for i, name := range names {
+		names[i] = prefix + name
+	}
+	return strings.Join(names, ", ")
 }
 
 // Handler routes the public listener.

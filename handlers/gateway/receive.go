@@ -54,7 +54,7 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Deliv
 	if unreadable != nil {
 		decoded = single(badItem(d.Origin, unreadable.Error(), d.Body))
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), appendWait)
+	ctx, cancel := context.WithTimeout(r.Context(), s.patience())
 	defer cancel()
 	start := g.opt.Now()
 	if err := g.keep(ctx, decoded.Items); err != nil {
@@ -65,7 +65,7 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Deliv
 		g.opt.Logger.WarnContext(ctx, "the log took long to take a delivery", "source", s.Name, "took_ms", took.Milliseconds())
 	}
 	if decoded.Truncated > 0 {
-		g.opt.Logger.WarnContext(ctx, "alertmanager left alerts out of a message; raise max_alerts", "source", s.Name, "left_out", decoded.Truncated)
+		g.opt.Logger.WarnContext(ctx, "a sender left alerts out of a message; raise its max_alerts", "source", s.Name, "left_out", decoded.Truncated)
 	}
 	if unreadable != nil {
 		answerError(w, http.StatusBadRequest, cleanText(unreadable.Error(), maxReason)+"; it is kept in quarantine")
@@ -80,7 +80,7 @@ func (g *Gateway) sourceOf(w http.ResponseWriter, r *http.Request) (s Source, an
 	s, configured := g.sources[name]
 	switch {
 	case g.decoders[name] == nil:
-		answerError(w, http.StatusNotFound, "there is no such webhook source; known are /hooks/alertmanager, /hooks/events and /hooks/vercel")
+		answerError(w, http.StatusNotFound, "there is no such webhook source; known are "+g.known("/hooks/"))
 	case !configured:
 		answerError(w, http.StatusUnauthorized, "the source "+name+" is not let in; configure it under hooks."+name)
 	default:
@@ -100,10 +100,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, s Source) {
 func refusalText(s Source) string {
 	switch s.Auth {
 	case AuthHMAC:
-		if s.Name == sourceVercel {
-			return "the signature is wrong or missing: x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the webhook's secret"
-		}
-		return "the signature is wrong or missing: X-Hub-Signature-256 must be sha256= and the hex HMAC-SHA256 of the raw body"
+		return "the signature is wrong or missing: " + signatureOf(s).says
 	case AuthBasic:
 		return "user or password is wrong or missing: send Authorization: Basic"
 	case AuthPathSecret:
@@ -132,7 +129,8 @@ func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Del
 	answerError(w, http.StatusRequestEntityTooLarge, "the body is over 1 MiB; send fewer items at once")
 }
 
-// busy answers 503, which every sender repeats.
+// busy answers 503, which most senders repeat; Grafana says it again with the
+// group's next message, and Sentry may.
 func (g *Gateway) busy(w http.ResponseWriter, r *http.Request, s Source, err error) {
 	g.opt.Logger.ErrorContext(r.Context(), "a delivery could not be kept; the sender was asked to repeat it", "source", s.Name, "error", err)
 	w.Header().Set("Retry-After", "5")

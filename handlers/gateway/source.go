@@ -3,19 +3,23 @@ package gateway
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // The senders there is a decoder for.
 const (
 	sourceAlertmanager = "alertmanager"
 	sourceEvents       = "events"
+	sourceGrafana      = "grafana"
+	sourceSentry       = "sentry"
+	sourceUptimeRobot  = "uptimerobot"
 	sourceVercel       = "vercel"
 )
 
 // How a sender proves who it is.
 const (
-	// AuthHMAC checks a signature of the raw body: x-vercel-signature
-	// (HMAC-SHA1, hex) for vercel, X-Hub-Signature-256 (sha256=hex) otherwise.
+	// AuthHMAC checks a signature of the raw body, in the header and by the
+	// algorithm of its source (see signatureOf).
 	AuthHMAC = "hmac"
 	// AuthBearer checks `Authorization: Bearer SECRET`.
 	AuthBearer = "bearer"
@@ -35,6 +39,14 @@ type Source struct {
 	Secrets []string
 	// Project, when set, is the only project this source may speak for.
 	Project string
+}
+
+// patience is how long the source waits for an answer.
+func (s Source) patience() time.Duration {
+	if s.Name == sourceSentry {
+		return sentryWait
+	}
+	return appendWait
 }
 
 // check refuses a source that could not be verified.

@@ -69,19 +69,36 @@ func oneOf(secrets []string, given string) bool {
 	return found == 1 && given != ""
 }
 
+// signature is how a source signs its raw body: in which header, behind which
+// prefix, by which algorithm, and the words for who got it wrong.
+type signature struct {
+	header, prefix string
+	algorithm      func() hash.Hash
+	says           string
+}
+
+func signatureOf(s Source) signature {
+	switch s.Name {
+	case sourceVercel:
+		return signature{"X-Vercel-Signature", "", sha1.New, "x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the webhook's secret"}
+	case sourceSentry:
+		return signature{"Sentry-Hook-Signature", "", sha256.New, "Sentry-Hook-Signature must be the hex HMAC-SHA256 of the raw body with the integration's client secret"}
+	case sourceGrafana:
+		return signature{"X-Grafana-Alerting-Signature", "", sha256.New, "X-Grafana-Alerting-Signature must be the hex HMAC-SHA256 of the raw body; leave the header's name as it is and the timestamp header empty"}
+	}
+	return signature{"X-Hub-Signature-256", "sha256=", sha256.New, "X-Hub-Signature-256 must be sha256= and the hex HMAC-SHA256 of the raw body"}
+}
+
 // signed checks the signature over the raw body, for sources that have one.
 func signed(s Source, h http.Header, body []byte) bool {
-	given, algorithm := h.Get("X-Vercel-Signature"), sha1.New
-	if s.Name != sourceVercel {
-		given, algorithm = strings.TrimPrefix(h.Get("X-Hub-Signature-256"), "sha256="), sha256.New
-	}
-	mac, err := hex.DecodeString(given)
+	sig := signatureOf(s)
+	mac, err := hex.DecodeString(strings.TrimPrefix(h.Get(sig.header), sig.prefix))
 	if err != nil || len(mac) == 0 {
 		return false
 	}
 	ok := false
 	for _, secret := range s.Secrets {
-		ok = hmac.Equal(mac, sign(algorithm, secret, body)) || ok
+		ok = hmac.Equal(mac, sign(sig.algorithm, secret, body)) || ok
 	}
 	return ok
 }
