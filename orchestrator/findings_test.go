@@ -98,3 +98,23 @@ func TestClock_jumpStopsTheMachineNotThePerson(t *testing.T) {
 		t.Fatal("the jump still stands")
 	}
 }
+
+// TestSignal_endsBehindManyEndedOnes: a resolve that names no start ends the firing
+// that is there, however many of that alert have ended before.
+func TestSignal_endsBehindManyEndedOnes(t *testing.T) {
+	b := quietBook(t)
+	for range 70 {
+		b.after(minute)
+		b.alert("noisy")
+		b.resolved("noisy", b.now)
+	}
+	b.after(minute)
+	b.alert("noisy")
+	if got := b.incident().Firing; got != 1 {
+		t.Fatalf("%d signals fire", got)
+	}
+	b.resolved("noisy", 0)
+	if got := b.incident().Firing; got != 0 {
+		t.Fatalf("%d signals still fire", got)
+	}
+}

@@ -248,7 +248,11 @@ func (p *pass) firing(ev *Event) (keys [][]byte, states []alertState) {
 	}
 	prefix := alertPrefix(ev)
 	var all [][]byte
-	p.s.view.Scan(BucketAlert, prefix, nil, func(k, _ []byte) bool {
+	p.s.view.Scan(BucketAlert, prefix, nil, func(k, v []byte) bool {
+		var st alertState
+		if p.s.meta.FoldVersion >= 2 && decode(v, &st) && !st.Firing {
+			return true // ended ones stay for a week and must not hide one that fires
+		}
 		all = append(all, append([]byte(nil), k...))
 		return len(all) < 64
 	})
