@@ -155,32 +155,6 @@ func reveal(s configs.Secret) string {
 	return s.Reveal()
 }
 
-// compiledDocs is the playbooks and rules as entries, checked against what the actions
-// are; a folder overrides embedded ones.
-func compiledDocs(folder string) ([]orchestrator.Doc, error) {
-	lib, err := loadLibrary(folder)
-	if err != nil {
-		return nil, err
-	}
-	specs, err := actionSpecs()
-	if err != nil {
-		return nil, err
-	}
-	var docs []orchestrator.Doc
-	for _, name := range lib.Playbooks() {
-		_, body, err := lib.Compile(name, specs)
-		if err != nil {
-			return nil, fmt.Errorf("compiling playbook %s: %w", name, err)
-		}
-		docs = append(docs, orchestrator.Doc{Kind: orchestrator.DocPlaybook, Name: name, Hash: workflows.Hash(body), Body: body})
-	}
-	_, body, err := lib.RuleSet()
-	if err != nil {
-		return nil, fmt.Errorf("compiling the rules: %w", err)
-	}
-	return append(docs, orchestrator.Doc{Kind: orchestrator.DocRules, Hash: workflows.Hash(body), Body: body}), nil
-}
-
 func (a *app) startEngine(ctx context.Context, st *store.Store, actions *actionSet, registry *prometheus.Registry) error {
 	instance, err := instanceID(a.cfg.Instance.Data)
 	if err != nil {
@@ -236,43 +210,6 @@ func (a *app) joinOthers(o *engine.Options) error {
 	a.onClose("the bell of the log", func() error { stopBell(); return nil })
 	o.Heart, o.Bell = h, bell
 	return nil
-}
-
-// configure puts the configuration, rules and playbooks into the log when they
-// differ from what the log has. On a cluster only the first instance ever does:
-// afterwards they change by `config apply`, never by whose file is newest.
-func (a *app) configure(ctx context.Context, docs []orchestrator.Doc, cfg orchestrator.Config) error {
-	doc, err := configDoc(cfg)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, startWait)
-	defer cancel()
-	var meta orchestrator.Meta
-	if err := a.engine.Read(ctx, 0, func(s *orchestrator.State) error { meta = s.Meta(); return nil }); err != nil {
-		return err
-	}
-	var records []orchestrator.Record
-	for _, d := range append(docs, doc) {
-		known := meta.Playbooks[d.Name] == d.Hash
-		switch d.Kind {
-		case orchestrator.DocConfig:
-			known = meta.ConfigHash == d.Hash
-		case orchestrator.DocRules:
-			known = meta.RulesHash == d.Hash
-		}
-		if !known {
-			records = append(records, orchestrator.Record{Doc: &d})
-		}
-	}
-	if len(records) == 0 {
-		return nil
-	}
-	if a.clustered && meta.ConfigHash != "" {
-		a.o.Logger.WarnContext(ctx, "this machine's configuration or playbooks differ from the cluster's, which count; `backout config apply` changes them for all", "documents", len(records))
-		return nil
-	}
-	return a.engine.Configure(ctx, records...)
 }
 
 // adminToken makes the first admin token, readable by the owner of the folder.
@@ -354,43 +291,6 @@ func (a *app) serveCommands(ctx context.Context) error {
 		return err
 	}
 	a.onClose("the command listener", func() error { stop(); return nil })
-	return nil
-}
-
-// ready says whether this instance works: NATS answers, the state can be read.
-func (a *app) ready(ctx context.Context) (map[string]string, error) {
-	if err := a.bus.Alive(ctx); err != nil {
-		return nil, err
-	}
-	owner, err := a.engine.Owns(ctx)
-	if err != nil {
-		return nil, err
-	}
-	room, err := a.logRoom()
-	if err != nil {
-		return nil, err
-	}
-	notes := map[string]string{"status": "ready", "log": room, "owner": fmt.Sprint(owner), "sync": "every entry is on disk before it is acknowledged"}
-	if a.server == nil {
-		notes["sync"] = "not verified: an external NATS server does not tell; its configuration must say sync_interval: always"
-	}
-	if a.server != nil && !owner {
-		return nil, errors.New("this instance has not claimed its partition yet")
-	}
-	return notes, a.served(ctx)
-}
-
-// served reports whether somebody who is alive acts for every partition.
-func (a *app) served(ctx context.Context) error {
-	c, err := a.engine.Cluster(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range c.Owners {
-		if !p.Alive {
-			return fmt.Errorf("nobody acts for partition %d at the moment; `backout cluster` shows who runs", p.Partition)
-		}
-	}
 	return nil
 }
 
