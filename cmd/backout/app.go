@@ -227,7 +227,7 @@ func (a *app) adminToken(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+	if err := writeDurably(path, []byte(secret+"\n")); err != nil {
 		return fmt.Errorf("writing the first admin token: %w", err)
 	}
 	return a.engine.Configure(ctx, orchestrator.Record{Token: &orchestrator.Token{
@@ -316,7 +316,7 @@ func instanceID(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(path, []byte(id+"\n"), 0o600); err != nil {
+	if err := writeDurably(path, []byte(id+"\n")); err != nil {
 		return "", fmt.Errorf("naming this instance: %w", err)
 	}
 	return id, nil

@@ -74,10 +74,7 @@ func (c *client) download(ctx context.Context, path string) (orchestrator.Meta, 
 	if err != nil {
 		return meta, errors.Join(fmt.Errorf("the backup is not whole, so none was kept: %w", err), os.Remove(tmp))
 	}
-	if err := os.Rename(tmp, path); err != nil {
-		return meta, fmt.Errorf("keeping the backup: %w", err)
-	}
-	return meta, nil
+	return meta, moveDurably(tmp, path)
 }
 
 func (c *client) fetch(ctx context.Context, from, path string) error {

@@ -226,7 +226,7 @@ func loseInstances(t *testing.T, rounds int) {
 	all := slices.DeleteFunc(losses(), func(l loss) bool { return !strings.Contains(l.name, os.Getenv("BACKOUT_LOSS")) })
 	c := newTrio(t, rounds*len(all))
 	c.whole = true
-	crowd := c.startCrowd()
+	crowd := c.startCrowd(nil)
 	gaps := map[string][]time.Duration{}
 	for range rounds {
 		for _, l := range all {
@@ -311,7 +311,7 @@ func TestMigrate(t *testing.T) {
 func TestCluster_killedInTheMiddleOfACall(t *testing.T) {
 	t.Parallel()
 	c := newTrio(t, 1)
-	crowd := c.startCrowd()
+	crowd := c.startCrowd(nil)
 	c.waitWhole()
 	n, inc := c.waiting(crowd)
 	owner, other := c.owner(n)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -81,7 +80,7 @@ func migrate(ctx context.Context, cfg *configs.Config) (meta orchestrator.Meta, 
 	if _, err := to.bus.SaveSnapshot(ctx, meta.Cursor, r); err != nil {
 		return meta, err
 	}
-	return meta, os.WriteFile(filepath.Join(cfg.Instance.Data, movedFile), []byte(cfg.NATS.URL), 0o600)
+	return meta, writeDurably(filepath.Join(cfg.Instance.Data, movedFile), []byte(cfg.NATS.URL))
 }
 
 // settled refuses to move what is under way.

@@ -25,6 +25,8 @@ const readyLimit = 60 * time.Second
 var built struct {
 	dir                               string
 	plain, crash, publisher, natsnode func() (string, error)
+	// test is these tests without the race detector.
+	test func() (string, error)
 }
 
 func TestMain(m *testing.M) {
@@ -43,10 +45,16 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	built.dir = dir
-	built.plain = sync.OnceValues(func() (string, error) { return build("backout", ".") })
+	built.plain = sync.OnceValues(func() (string, error) {
+		if given := os.Getenv("BACKOUT_TEST_BINARY"); given != "" {
+			return given, nil // a test that runs itself again has built it already
+		}
+		return build("backout", ".")
+	})
 	built.crash = sync.OnceValues(func() (string, error) { return build("backout-crash", ".", "-tags", "crashpoints") })
 	built.publisher = sync.OnceValues(func() (string, error) { return build("publisher", "./testdata/publisher") })
 	built.natsnode = sync.OnceValues(func() (string, error) { return build("natsnode", "./testdata/natsnode") })
+	built.test = sync.OnceValues(buildTest)
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
@@ -58,6 +66,15 @@ func build(name, pkg string, flags ...string) (string, error) {
 	args := append([]string{"build", "-o", path}, flags...)
 	if out, err := exec.Command("go", append(args, pkg)...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+	}
+	return path, nil
+}
+
+// buildTest compiles these tests without the race detector.
+func buildTest() (string, error) {
+	path := filepath.Join(built.dir, "backout.test")
+	if out, err := exec.Command("go", "test", "-c", "-tags", buildSetting("-tags"), "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the tests: %w\n%s", err, out)
 	}
 	return path, nil
 }

@@ -45,7 +45,7 @@ func killAtRandom(t *testing.T, kills, shops int) {
 	for n := range shops {
 		s.waitServingIn(fmt.Sprintf("shop%d", n+1), fmt.Sprintf("dpl_s%dgood2", n+1))
 	}
-	crowd := s.startCrowd()
+	crowd := s.startCrowd(nil)
 	var down []time.Duration
 	broken := 0
 	for k := range kills {
@@ -100,14 +100,16 @@ type crowd struct {
 	mu   sync.Mutex
 	// acked are origin and id of the acknowledged events.
 	acked [][2]string
+	// noted is told of each acknowledgement when it came; nil for none.
+	noted func(origin, id string)
 	// urgent are events to be published next.
 	urgent chan event
 }
 
 // startCrowd starts one publisher over NATS and one over /hooks/events.
-func (s *shop) startCrowd() *crowd {
+func (s *shop) startCrowd(noted func(origin, id string)) *crowd {
 	ctx, cancel := context.WithCancel(s.t.Context())
-	c := &crowd{s: s, ctx: ctx, urgent: make(chan event, 64)}
+	c := &crowd{s: s, ctx: ctx, noted: noted, urgent: make(chan event, 64)}
 	var wg sync.WaitGroup
 	wg.Go(c.overNATS)
 	wg.Go(c.overHTTP)
@@ -120,6 +122,9 @@ func (c *crowd) acknowledged(origin, id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.acked = append(c.acked, [2]string{origin, "e2e/" + id})
+	if c.noted != nil {
+		c.noted(origin, "e2e/"+id)
+	}
 }
 
 // numbered is the next event of the noise: one that starts nothing by itself.
@@ -227,12 +232,21 @@ func idOf(ev event) string {
 // breakShopN ships a bad deployment to one of the shops and lets the crowd say so.
 func (s *shop) breakShopN(c *crowd, n int) {
 	s.t.Helper()
+	s.shipBadN(c, n)
+	c.alarmN(n) // after the promotion: what began before it has another cause
+}
+
+func (s *shop) shipBadN(c *crowd, n int) {
+	s.t.Helper()
 	id := fmt.Sprintf("dpl_s%dbad", n)
 	s.order(s.urls.Vercel+"/_sandbox/deploy", map[string]any{"project": fmt.Sprintf("prj_shop%d", n), "id": id, "commit": "bad5eed", "target": "production", "bad": true})
 	deploy := map[string]any{"project": fmt.Sprintf("shop%d", n), "environment": "production", "deployment_id": id, "commit": "bad5eed"}
 	c.urgent <- event{"deploy", cloudEvent(fmt.Sprintf("d-%d", n), "backout.deploy.promoted", deploy)}
-	fires := alert("health", "critical") // after the promotion: what began before it has another cause
-	fires["project"], fires["component"] = deploy["project"], ""
+}
+
+func (c *crowd) alarmN(n int) {
+	fires := alert("health", "critical")
+	fires["project"], fires["component"] = fmt.Sprintf("shop%d", n), ""
 	c.urgent <- event{"alert", cloudEvent(fmt.Sprintf("a-%d", n), "backout.alert.firing", fires)}
 }
 

@@ -50,6 +50,9 @@ func StartServer(o ServerOptions) (*Server, error) {
 	if err := refuseClustered(o.Dir); err != nil {
 		return nil, err
 	}
+	if err := mend(o.Dir); err != nil {
+		return nil, err
+	}
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
 		return nil, fmt.Errorf("making the engine's password: %w", err)
