@@ -108,6 +108,9 @@ func (c *trio) waitWhole() {
 		}
 		return err == nil && len(cl.Instances) == 3 && len(shares) == 3
 	}) {
+		for i, p := range c.procs {
+			c.t.Logf("instance %d: %v: %s", i, p.ProcessState, p.said())
+		}
 		c.t.Fatalf("the three did not share the work: %+v", last)
 	}
 }

@@ -15,6 +15,9 @@ func clientOptions() []nats.Option {
 		nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond), nats.Timeout(2 * time.Second),
 		nats.ReconnectBufSize(-1), // what was not sent is not sent when the server is back: it may be too late by then
 		nats.NoEcho(),             // bells and heartbeats are about others
+		// A server that hung says late that a login took too long; twice from the same
+		// one, and the library would give the connection up for good.
+		nats.IgnoreAuthErrorAbort(),
 	}
 }
 

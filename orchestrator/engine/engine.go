@@ -102,6 +102,7 @@ type Engine struct {
 	// are set while the log is asked and a snapshot made.
 	ends     orchestrator.LogEnds
 	folded   uint64
+	short    int
 	keepAt   time.Time
 	keeping  bool
 	copying  bool

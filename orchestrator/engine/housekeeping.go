@@ -79,11 +79,23 @@ func (e *Engine) sameLog(ends orchestrator.LogEnds) error {
 	case ends.LogID != "" && ends.LogID != m.LogID:
 		return fmt.Errorf("%w: state %s, log %s", orchestrator.ErrOtherLog, m.LogID, ends.LogID)
 	case ends.Last < e.folded:
+		if e.short++; e.short < believeShort {
+			e.keepAt = time.Now().Add(askShort)
+			return nil
+		}
 		return fmt.Errorf("%w: it ends at %d, entry %d was folded", ErrWentBack, ends.Last, e.folded)
 	}
-	e.folded = m.Cursor
+	e.folded, e.short = m.Cursor, 0
 	return nil
 }
+
+// A server of a cluster that was cut off, or hung, says for a moment where the log
+// ended when it last led it. So a log that seems to end too early is asked again
+// before it is believed: believeShort times, askShort apart.
+const (
+	believeShort = 6
+	askShort     = 2 * time.Second
+)
 
 // checkStart asks the log once before it is read, so that a state does not wait
 // for entries that can never come.
@@ -91,14 +103,12 @@ func (e *Engine) checkStart(ctx context.Context) error {
 	if e.opt.Keeper == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, readWait)
-	defer cancel()
-	ends, err := e.opt.Keeper.Ends(ctx)
+	m := e.core.State().Meta()
+	ends, err := e.settledEnds(ctx, m.Cursor)
 	if err != nil {
 		return err
 	}
 	e.ends = ends
-	m := e.core.State().Meta()
 	if m.Cursor < ends.Trimmed {
 		return fmt.Errorf("%w: it is at entry %d, the log was trimmed up to %d", ErrBehind, m.Cursor, ends.Trimmed)
 	}
@@ -106,6 +116,22 @@ func (e *Engine) checkStart(ctx context.Context) error {
 		return fmt.Errorf("%w: it ends at %d, entry %d was folded. Nothing is done. The state in this folder is whole: move state.db away, then `backout restore FILE` makes a new log that goes on from it in an empty folder", ErrWentBack, ends.Last, m.Cursor)
 	}
 	return nil
+}
+
+// settledEnds asks for the ends of the log, again when they seem to lie before what
+// was folded.
+func (e *Engine) settledEnds(ctx context.Context, cursor uint64) (orchestrator.LogEnds, error) {
+	for try := 1; ; try++ {
+		one, cancel := context.WithTimeout(ctx, readWait)
+		ends, err := e.opt.Keeper.Ends(one)
+		cancel()
+		if err != nil || ends.Last >= cursor || try == believeShort || e.opt.Core.Alone {
+			return ends, err
+		}
+		if err := pause(ctx, askShort); err != nil {
+			return ends, err
+		}
+	}
 }
 
 // snapshotIfDue copies the state when enough happened since the last copy.
