@@ -23,6 +23,10 @@ const (
 	leaderGap   = 10 * time.Second
 )
 
+// The stories of a cluster run alone, one after another: three NATS servers that sync
+// every entry and three Backouts are as much as two processors carry while
+// elections are timed.
+
 // trio is three Backouts on a cluster of three NATS servers, with one sandbox.
 type trio struct {
 	*shop
@@ -220,7 +224,6 @@ func losses() []loss {
 // step is called within the bar, nothing is called twice, no event is lost, and
 // all three end with the same state.
 func TestCluster(t *testing.T) {
-	t.Parallel()
 	loseInstances(t, 1)
 }
 
@@ -268,7 +271,6 @@ func loseInstances(t *testing.T, rounds int) {
 // it came from cannot be run alone any more, and an empty instance starts from the
 // snapshot that the move left.
 func TestMigrate(t *testing.T) {
-	t.Parallel()
 	s := newShop(t, shopOptions{Kind: true})
 	s.breakShop()
 	s.waitsForYesToGoBack()
@@ -312,7 +314,6 @@ func TestMigrate(t *testing.T) {
 // way: another instance does not repeat it, looks when the call can no longer land,
 // and goes on with what it finds.
 func TestCluster_killedInTheMiddleOfACall(t *testing.T) {
-	t.Parallel()
 	c := newTrio(t, 1)
 	crowd := c.startCrowd(nil)
 	c.waitWhole()
