@@ -94,23 +94,31 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Bus, error) {
 		return nil, fmt.Errorf("the NATS server takes messages up to %d bytes; Backout needs max_payload: 1MB there", most)
 	}
 	b := &Bus{nc: nc, js: js, embedded: o.Embedded}
-	if err := b.openLog(ctx, &o); err != nil {
+	if err := b.onceLed(ctx, func() error { return b.openStreams(ctx, &o) }); err != nil {
 		return nil, err
 	}
-	s, err := js.CreateOrUpdateStream(ctx, inboxConfig(&o))
+	return b, nil
+}
+
+// openStreams may be begun again from its start: it takes what is there as it is.
+func (b *Bus) openStreams(ctx context.Context, o *Options) error {
+	if err := b.openLog(ctx, o); err != nil {
+		return err
+	}
+	s, err := b.js.CreateOrUpdateStream(ctx, inboxConfig(o))
 	if err != nil {
-		return nil, fmt.Errorf("making the stream %s: %w", InboxStream, err)
+		return fmt.Errorf("making the stream %s: %w", InboxStream, err)
 	}
 	b.inbox = s.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
-	b.blobs, err = js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: blobBucket, TTL: blobsKept, Replicas: o.Replicas, Description: "raw bodies and audiences, by hash"})
+	b.blobs, err = b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: blobBucket, TTL: blobsKept, Replicas: o.Replicas, Description: "raw bodies and audiences, by hash"})
 	if err != nil {
-		return nil, fmt.Errorf("making the blob store: %w", err)
+		return fmt.Errorf("making the blob store: %w", err)
 	}
-	b.snapshots, err = js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: snapshotBucket, Replicas: o.Replicas, Description: "copies of the state, for new instances"})
+	b.snapshots, err = b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: snapshotBucket, Replicas: o.Replicas, Description: "copies of the state, for new instances"})
 	if err != nil {
-		return nil, fmt.Errorf("making the store of snapshots: %w", err)
+		return fmt.Errorf("making the store of snapshots: %w", err)
 	}
-	return b, nil
+	return nil
 }
 
 // openLog finds the log, or makes it and writes its first entry.
