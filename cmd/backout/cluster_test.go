@@ -119,18 +119,29 @@ func (c *trio) waitWhole() {
 	}
 }
 
-// owner is the instance that acts for a shop, and another one that does not.
+// owner is the instance that acts for a shop, and another one that does not. While
+// the three still share the work out, nobody may for a moment.
 func (c *trio) owner(n int) (owner, other int) {
 	c.t.Helper()
-	cl := must(c.view())(c.t)
-	p := orchestrator.Partition(fmt.Sprint("shop", n), "production", len(cl.Owners))
-	for i := range 3 {
-		if c.name(i) == cl.Owners[p].Instance {
-			return i, (i + 1) % 3
+	var cl engine.Cluster
+	found := c.eventually(storyLimit, func() bool {
+		var err error
+		if cl, err = c.view(); err != nil || len(cl.Owners) == 0 {
+			return false
 		}
+		p := orchestrator.Partition(fmt.Sprint("shop", n), "production", len(cl.Owners))
+		for i := range 3 {
+			if c.name(i) == cl.Owners[p].Instance && cl.Owners[p].Alive {
+				owner, other = i, (i+1)%3
+				return true
+			}
+		}
+		return false
+	})
+	if !found {
+		c.t.Fatalf("nobody acts for shop%d: %+v", n, cl)
 	}
-	c.t.Fatalf("nobody acts for shop%d: %+v", n, cl)
-	return 0, 0
+	return owner, other
 }
 
 func (c *trio) name(i int) string {
