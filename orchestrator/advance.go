@@ -113,6 +113,9 @@ func (p *pass) beginAction(l *loaded, st *Step, node *Node) {
 		p.to(l, st, "skip", "shadow mode pages nobody")
 		return
 	}
+	if node.Action == PageAction && !p.pagesNow(l, st) {
+		return
+	}
 	if node.Approve == nil && (!node.Spec.Effect || mode == Live) {
 		p.proceed(l, st, node)
 		return

@@ -27,7 +27,7 @@ func (p *pass) foldCommand(c *Command) {
 	switch c.Verb {
 	case "open", "rollback":
 		p.commandOpen(c, who)
-	case "pause", "unpause", "hold", "clock":
+	case "pause", "unpause", "hold", "clock", "silence":
 		p.commandStanding(c, who)
 	default:
 		p.commandIncident(c, who)
@@ -90,7 +90,7 @@ func (p *pass) commandOpen(c *Command, who Person) {
 		return
 	}
 	l := p.openIncident(pr.ID, env)
-	if l == nil || !l.inc.State.Open() {
+	if l == nil || !l.inc.State.Open() || l.inc.Project != pr.ID || l.inc.Environment != env {
 		l = p.create(&Incident{
 			Severity: or(c.Args["severity"], "critical"), Title: clip(or(c.Text, "rollback by hand"), 200), Project: pr.ID, Environment: env,
 			Component: c.Args["component"], OpenedBy: who.ID, StartedAt: p.since(c),
@@ -157,6 +157,8 @@ func (p *pass) commandStanding(c *Command, who Person) {
 		p.commandHold(c, who)
 	case "clock":
 		p.commandClock(c, who)
+	case "silence":
+		p.commandSilence(c, who)
 	}
 }
 
@@ -207,7 +209,7 @@ func (p *pass) commandIncident(c *Command, who Person) {
 	}
 	c.Incident = l.inc.N
 	switch c.Verb {
-	case "ack", "snooze", "note", "stop", "resolve", "close", "reopen", "dismiss":
+	case "ack", "snooze", "note", "stop", "resolve", "close", "reopen", "dismiss", "merge", "split":
 		p.commandWhole(c, l, who)
 	case "approve", "now", "reject", "choose", "answer", "retry", "skip", "confirm-done":
 		p.commandStep(c, l, who)
@@ -271,10 +273,17 @@ func (p *pass) commandWhole(c *Command, l *loaded, who Person) {
 			return
 		}
 		inc.Snooze = p.now + d
+		if p.v2() {
+			inc.SnoozeRank, inc.SnoozeSources = severityRank(inc.Severity), p.sources(inc.N)
+		}
 		p.line(l, who.ID, "snoozed for "+span(d))
-		p.reply(c, l, true, "no pages for "+IncidentName(inc.N)+" until "+clock(inc.Snooze))
+		p.reply(c, l, true, "no pages for "+IncidentName(inc.N)+" until "+clock(inc.Snooze)+", unless it gets worse")
 	case "stop":
 		p.commandStop(c, l, who)
+	case "merge":
+		p.commandMerge(c, l, who)
+	case "split":
+		p.commandSplit(c, l, who)
 	case "resolve":
 		p.commandMove(c, l, who, "resolve")
 	case "close":

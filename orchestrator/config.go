@@ -15,6 +15,8 @@ type Config struct {
 	People    []Person   `json:"people"`
 	Projects  []Project  `json:"projects"`
 	Audiences []Audience `json:"audiences,omitempty"`
+	// Silences are the maintenance windows.
+	Silences []Silence `json:"silences,omitempty"`
 	Policies  Policies   `json:"policies"`
 }
 
@@ -50,6 +52,8 @@ type Project struct {
 	Hotfix       Hotfix        `json:"hotfix,omitzero"`
 	Match        []Match       `json:"match,omitempty"`
 	Audience     string        `json:"audience,omitempty"`
+	// DependsOn names the upstreams and projects this one cannot work without.
+	DependsOn []string `json:"depends_on,omitempty"`
 }
 
 // Component is a part of a product that users would name as broken.
@@ -163,6 +167,11 @@ type Limits struct {
 	AutoPerHour   int   `json:"auto_per_hour,omitempty"`
 	ApprovalValid int64 `json:"approval_valid,omitempty"`
 	MinDistinct   int   `json:"min_distinct,omitempty"`
+	// ConfirmPage is how long trouble without a suspect must last, or until a
+	// second source tells of it, before people are woken; negative means not at all.
+	ConfirmPage int64 `json:"confirm_before_page,omitempty"`
+	// SourceBudget is how many events a minute of one source are kept one by one.
+	SourceBudget int `json:"source_budget,omitempty"`
 }
 
 // WithDefaults fills the limits that the configuration left out.
@@ -182,6 +191,12 @@ func (l Limits) WithDefaults() Limits {
 	}
 	if l.MinDistinct == 0 {
 		l.MinDistinct = 3
+	}
+	if l.ConfirmPage == 0 {
+		l.ConfirmPage = 2 * minute
+	}
+	if l.SourceBudget == 0 {
+		l.SourceBudget = 60_000
 	}
 	return l
 }

@@ -43,6 +43,10 @@ func (p *pass) takeEvent(ev *Event) Seen {
 // meaning does what the event's type asks for and says why.
 func (p *pass) meaning(ev *Event) (uint64, string) {
 	switch ev.Type {
+	case DeployChanged:
+		if p.v2() {
+			return p.changeEvent(ev)
+		}
 	case DeployCreated, DeploySucceeded, DeployFailed, DeployPromoted, DeployRolledBack:
 		return p.deployEvent(ev)
 	case AlertFiring, WebhookFailed:
@@ -119,7 +123,7 @@ func (p *pass) deployEvent(ev *Event) (uint64, string) {
 		if ev.DeploymentID == "" {
 			return 0, "a promotion without a deployment id; nothing is known by it"
 		}
-		p.promoted(ev.Project, ev.Environment, promotion{id: ev.DeploymentID, commit: ev.Commit, url: ev.URL, at: at, hint: true})
+		p.promoted(ev.Project, ev.Environment, promotion{id: ev.DeploymentID, commit: ev.Commit, url: ev.URL, release: ev.Release, at: at, hint: true})
 		return 0, "deployment " + ev.DeploymentID + " noted as live since " + clock(at)
 	case DeployRolledBack:
 		if ev.DeploymentID != "" {
@@ -127,6 +131,6 @@ func (p *pass) deployEvent(ev *Event) (uint64, string) {
 		}
 		return 0, "rollback to " + ev.DeploymentID + " noted"
 	}
-	p.ledgerAdd(ev.Project, ev.Environment, Deployment{ID: ev.DeploymentID, URL: ev.URL, Commit: ev.Commit, At: at})
+	p.ledgerAdd(ev.Project, ev.Environment, Deployment{ID: ev.DeploymentID, URL: ev.URL, Commit: ev.Commit, Release: ev.Release, At: at})
 	return 0, "deployment " + ev.DeploymentID + " noted"
 }

@@ -100,6 +100,8 @@ type pass struct {
 	// floor is the inbox cursor before this entry: events at or below it were
 	// folded already.
 	floor uint64
+	// hits is how many different failures stand behind the signal at hand.
+	hits int
 	// opens counts the playbooks that failures opened within this entry.
 	opens int
 	out   *Folded

@@ -41,6 +41,26 @@ type Incident struct {
 	// Stopped says who stopped the plan.
 	Stopped string            `json:"stopped,omitempty"`
 	Snooze  int64             `json:"snooze,omitempty"`
+	// SnoozeRank and SnoozeSources are how bad it was when it was snoozed.
+	SnoozeRank    int `json:"snooze_rank,omitempty"`
+	SnoozeSources int `json:"snooze_sources,omitempty"`
+	// Pending is the playbook that leads once the trouble is confirmed, at the
+	// latest at Confirm.
+	Pending string `json:"pending,omitempty"`
+	Confirm int64  `json:"confirm,omitempty"`
+	// PagedAt is when people were paged last, PagedRank how bad it was then; Times
+	// counts how often it came back.
+	PagedAt   int64 `json:"paged_at,omitempty"`
+	PagedRank int   `json:"paged_rank,omitempty"`
+	Times     int   `json:"times,omitempty"`
+	// Flaps is when signals that flap are looked at.
+	Flaps int64 `json:"flaps,omitempty"`
+	// Upstream is the node that several projects of this incident depend on; Also
+	// lists those beside its own.
+	Upstream string  `json:"upstream,omitempty"`
+	Also     []Place `json:"also,omitempty"`
+	// Overflow counts what was past the budget of its sender.
+	Overflow int `json:"overflow,omitempty"`
 	Answers map[string]string `json:"answers,omitempty"`
 	// Lines is how many timeline lines there are; Extra how many steps outside
 	// the plan (pages, chat messages).
@@ -50,6 +70,12 @@ type Incident struct {
 	Timer int64 `json:"timer,omitempty"`
 	// Chat names the message that is kept up to date.
 	Chat string `json:"chat,omitempty"`
+}
+
+// Place is an environment of a project.
+type Place struct {
+	Project     string `json:"project"`
+	Environment string `json:"env"`
 }
 
 // Run is one plan of an incident. Its steps carry its Round.
@@ -225,6 +251,17 @@ type Signal struct {
 	First       int64  `json:"first"`
 	Last        int64  `json:"last"`
 	StartsAt    int64  `json:"starts_at,omitempty"`
+	// FirstSeen is when its sender saw it for the first time ever.
+	FirstSeen int64 `json:"first_seen,omitempty"`
+	// Project and Environment are set when they are not the incident's own.
+	Project     string `json:"project,omitempty"`
+	Environment string `json:"env,omitempty"`
+	// Hits is how many different failures it stands for.
+	Hits int `json:"hits,omitempty"`
+	// Fired are the last times it began to fire; Ended is set while it is well
+	// but has flapped so much that it still counts as firing.
+	Fired []int64 `json:"fired,omitempty"`
+	Ended int64   `json:"ended,omitempty"`
 }
 
 // Line is one line of a timeline.
@@ -240,7 +277,9 @@ type Deployment struct {
 	ID     string `json:"id"`
 	URL    string `json:"url,omitempty"`
 	Commit string `json:"commit,omitempty"`
-	At     int64  `json:"at"`
+	// Release is the name it was published under, such as shop@2.41.0.
+	Release string `json:"release,omitempty"`
+	At      int64  `json:"at"`
 	// Served lists when it served production, from and to; To is 0 while it does.
 	Served    []Span `json:"served,omitempty"`
 	Candidate bool   `json:"candidate,omitempty"`
@@ -274,6 +313,8 @@ type EnvState struct {
 	Promoted   string `json:"promoted,omitempty"`
 	PromotedAt int64  `json:"promoted_at,omitempty"`
 	Commit     string `json:"commit,omitempty"`
+	// Release is the name the newest promotion was published under.
+	Release    string `json:"release,omitempty"`
 	RolledBack bool   `json:"rolled_back,omitempty"`
 	// Hinted is set while Promoted was told and not seen at the provider.
 	Hinted bool `json:"hinted,omitempty"`
@@ -285,6 +326,8 @@ type EnvState struct {
 type WebhookAt struct {
 	ID string `json:"id"`
 	At int64  `json:"at"`
+	// Of groups what alerts are about; empty for webhooks.
+	Of string `json:"of,omitempty"`
 }
 
 // Hold keeps everybody but its own plan from bringing anything new to

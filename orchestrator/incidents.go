@@ -1,7 +1,6 @@
 package orchestrator
 
 import (
-	"encoding/binary"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +29,7 @@ func (p *pass) open(ev *Event, rule *Rule) *loaded {
 	})
 	p.line(l, "backout", "opened by rule "+rule.ID+": "+rule.Why)
 	p.join(l, ev)
-	p.lead(l, rule.Playbook)
+	p.leadSure(l, rule.Playbook)
 	return l
 }
 
@@ -61,6 +60,7 @@ func (p *pass) create(inc *Incident) *loaded {
 // lead starts a playbook as the incident's leading plan.
 func (p *pass) lead(l *loaded, playbook string) {
 	inc := l.inc
+	p.cancelConfirm(l)
 	hash := p.s.meta.Playbooks[playbook]
 	plan := p.s.PlanByHash(hash)
 	if plan == nil {
@@ -81,6 +81,9 @@ func (p *pass) lead(l *loaded, playbook string) {
 		p.line(l, "backout", "suspect: deployment "+inc.Suspect.DeploymentID+", score "+score(inc.Suspect.Score)+", because "+join(inc.Suspect.Reasons))
 	}
 	p.line(l, "backout", "playbook "+playbook+" leads")
+	if p.v2() && !plan.NeedsSuspect {
+		p.likelyCause(l)
+	}
 	p.advance(l)
 }
 
@@ -91,6 +94,7 @@ func (p *pass) leadWith(l *loaded, rule *Rule, ev *Event) {
 		return
 	}
 	p.line(l, ev.Origin, "rule "+rule.ID+": "+rule.Why)
+	l.inc.PagedAt = 0 // another plan is news
 	p.cancelSteps(l, "playbook "+rule.Playbook+" leads now")
 	p.lead(l, rule.Playbook)
 }
@@ -108,7 +112,10 @@ func (p *pass) reopen(l *loaded, why string) {
 	p.move(l, "reopen", why)
 	l.inc.Stopped, l.inc.Effects = "", 0
 	p.cancelSteps(l, "reopened")
-	p.page(l, "Reopened: "+why)
+	if p.v2() {
+		l.inc.Times++
+	}
+	p.pageAgain(l, "Reopened: "+why)
 }
 
 // move asks the incident table and notes the change. An event the table does
@@ -140,10 +147,7 @@ func (p *pass) closed(l *loaded) {
 	}
 	p.release(l)
 	p.cancelSteps(l, "the incident is closed")
-	key := joinKey(l.inc.Project, l.inc.Environment)
-	if b := p.s.view.Get(BucketCorr, key); len(b) == 8 && binary.BigEndian.Uint64(b) == l.inc.N {
-		p.s.view.Delete(BucketCorr, key)
-	}
+	p.forgetPlaces(l.inc)
 }
 
 // release gives the environment lock back, unless a change of what serves is half

@@ -135,6 +135,8 @@ func deployKey(project, env string, at int64, id string) []byte {
 
 func deployPrefix(project, env string) []byte { return append(joinKey(project, env), 0) }
 
+func silenceKey(id int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }
+
 func ownKey(p int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(p)) }
 
 // Partition is the partition that owns the effects of an environment.

@@ -15,6 +15,7 @@ const hintFor = 60_000
 // promotion is a deployment that took over an environment.
 type promotion struct {
 	id, commit, url string
+	release         string
 	at              int64
 	rollback        bool
 	// hint is set when it was told and not read from the provider.
@@ -31,7 +32,7 @@ func (p *pass) promoted(project, env string, pr promotion) {
 		endServing(old, pr.at)
 		p.s.save(BucketDeploy, key, old)
 	}
-	p.ledgerAdd(project, env, Deployment{ID: pr.id, URL: pr.url, Commit: pr.commit, At: pr.at, Ready: true})
+	p.ledgerAdd(project, env, Deployment{ID: pr.id, URL: pr.url, Commit: pr.commit, Release: pr.release, At: pr.at, Ready: true})
 	d, key := p.ledgerFind(project, env, pr.id)
 	if d != nil {
 		if n := len(d.Served); n > 0 && d.Served[n-1].To == 0 {
@@ -40,10 +41,14 @@ func (p *pass) promoted(project, env string, pr promotion) {
 			d.Served = append(d.Served, Span{From: pr.at})
 		}
 		p.s.save(BucketDeploy, key, d)
-		pr.commit = d.Commit
+		pr.commit, pr.release = d.Commit, d.Release
 	}
 	e.Promoted, e.PromotedAt, e.Commit, e.RolledBack, e.Hinted = pr.id, pr.at, pr.commit, pr.rollback, pr.hint
+	e.Release = pr.release
 	p.s.saveEnv(project, env, e)
+	if p.v2() && !pr.rollback {
+		p.whileOpen(project, env, "deployment "+pr.id+" took over")
+	}
 }
 
 func endServing(d *Deployment, at int64) {
@@ -67,6 +72,9 @@ func (p *pass) ledgerAdd(project, env string, d Deployment) {
 	}
 	if d.Commit != "" {
 		old.Commit = d.Commit
+	}
+	if d.Release != "" {
+		old.Release = d.Release
 	}
 	old.Ready = old.Ready || d.Ready
 	p.s.save(BucketDeploy, key, old)

@@ -17,6 +17,7 @@ func (p *pass) page(l *loaded, text string) {
 	if p.mode(inc) == Shadow || inc.Snooze > p.now {
 		return
 	}
+	p.notePaged(inc)
 	st := &Step{
 		StepRef: StepRef{N: inc.N, Ordinal: extraOrdinal + inc.Extra},
 		ID:      "page", State: StepBlocked, Since: p.now,
@@ -26,6 +27,24 @@ func (p *pass) page(l *loaded, text string) {
 	inc.Extra++
 	l.add(st)
 	p.ready(l, st, st.Extra, "")
+}
+
+// pagesNow reports whether a step of the plan may page: not while it is snoozed,
+// and not again within the hour for the same thing.
+func (p *pass) pagesNow(l *loaded, st *Step) bool {
+	if !p.v2() {
+		return true
+	}
+	why := p.pagedLately(l.inc)
+	if l.inc.Snooze > p.now {
+		why = "it is snoozed until " + clock(l.inc.Snooze)
+	}
+	if why != "" {
+		p.to(l, st, "skip", why)
+		return false
+	}
+	p.notePaged(l.inc)
+	return true
 }
 
 // PageInputs are the inputs of PageAction: the text and whoever is to get it.

@@ -66,7 +66,10 @@ func (st *Step) unsettled() bool {
 }
 
 // budgets reports whether the log is at the behaviour that has them.
-func (p *pass) budgets() bool { return p.s.meta.FoldVersion >= 2 }
+func (p *pass) budgets() bool { return p.v2() }
+
+// v2 reports whether the log has moved to fold version 2.
+func (p *pass) v2() bool { return p.s.meta.FoldVersion >= 2 }
 
 // waits lets a refused step look again later. Being held back by people or by
 // another incident may last and does not count; anything else uses up the time a

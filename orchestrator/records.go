@@ -164,6 +164,8 @@ type Event struct {
 	Release     string            `json:"release,omitempty"`
 	Value       string            `json:"value,omitempty"`
 	StartsAt    int64             `json:"starts_at,omitempty"`
+	// FirstSeen is when the sender saw this trouble for the first time ever.
+	FirstSeen int64 `json:"first_seen,omitempty"`
 
 	DeploymentID string `json:"deployment_id,omitempty"`
 	URL          string `json:"url,omitempty"`

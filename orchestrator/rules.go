@@ -14,6 +14,8 @@ type Rules interface {
 // RuleSet is the compiled rules.yaml: what a signal may start.
 type RuleSet struct {
 	Rules []Rule `json:"rules"`
+	// Inhibit says which signals are only the echo of others.
+	Inhibit []Inhibition `json:"inhibit,omitempty"`
 }
 
 // Rule maps a signal to what is done about it. The matching rule with the

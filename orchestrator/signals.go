@@ -35,6 +35,13 @@ func (p *pass) signalFires(ev *Event) (uint64, string) {
 			return known.N, "a repeat of a signal that " + IncidentName(known.N) + " already has"
 		}
 	}
+	if p.v2() {
+		if why := p.holdsBack(ev); why != "" {
+			p.s.save(BucketAlert, key, &alertState{Firing: true})
+			return 0, p.hold(key, ev, why)
+		}
+		p.dropHeld(key)
+	}
 	n, why := p.decideSignal(ev)
 	p.s.save(BucketAlert, key, &alertState{N: n, Firing: true})
 	return n, why
@@ -86,12 +93,20 @@ func alertPrefix(ev *Event) []byte {
 // decideSignal asks the rules.
 func (p *pass) decideSignal(ev *Event) (uint64, string) {
 	env := p.s.Env(ev.Project, ev.Environment)
-	distinct := p.distinctWebhooks(ev, env)
+	distinct := p.distinctEvents(ev, env)
+	p.hits = 0
+	if ev.Type == WebhookFailed || len(ev.EventIDs) > 0 {
+		p.hits = distinct
+	}
 	open := p.openIncident(ev.Project, ev.Environment)
 	var rule *Rule
 	why := ""
 	if open == nil || !open.inc.State.Open() || leadable(open.inc) {
 		rule, why = p.matchRule(ev, env, distinct, open)
+	}
+	if open != nil && p.ownTrouble(open, ev, rule) {
+		p.leave(open, Place{ev.Project, ev.Environment})
+		open = nil
 	}
 	switch {
 	case open != nil && open.inc.State.Open():
@@ -105,20 +120,27 @@ func (p *pass) decideSignal(ev *Event) (uint64, string) {
 	case rule.Do != RuleOpen:
 		return 0, "rule " + rule.ID + ": " + rule.Why
 	case open != nil && open.inc.State == Resolved && p.now-open.inc.Since < reopenWindow:
-		p.reopen(open, ev.Name+" fires again")
-		p.join(open, ev)
-		p.lead(open, rule.Playbook)
+		p.comesBack(open, ev, rule)
 		return open.inc.N, "reopened " + IncidentName(open.inc.N) + ": it came back within two hours"
+	}
+	if l, node := p.behindTheSame(ev, rule); l != nil {
+		p.joinFrom(l, ev, node)
+		return l.inc.N, "joined " + IncidentName(l.inc.N) + ": " + l.inc.Project + " and " + ev.Project + " both depend on " + node
 	}
 	l := p.open(ev, rule)
 	return l.inc.N, "opened " + IncidentName(l.inc.N) + " by rule " + rule.ID + ": " + rule.Why
 }
 
-// distinctWebhooks counts the different failures of the last five minutes: a
-// sender's retries of one event are one failure.
-func (p *pass) distinctWebhooks(ev *Event, env *EnvState) int {
-	if ev.Type != WebhookFailed {
+// distinctEvents counts the different failures of the last five minutes: a
+// sender's retries of one event are one failure, and an alert that names what it is
+// about (payments, orders) counts those.
+func (p *pass) distinctEvents(ev *Event, env *EnvState) int {
+	if ev.Type != WebhookFailed && (!p.v2() || len(ev.EventIDs) == 0) {
 		return len(env.Webhooks)
+	}
+	group := ""
+	if ev.Type != WebhookFailed {
+		group = ev.Source + "/" + ev.Fingerprint
 	}
 	ids := ev.EventIDs
 	if len(ids) == 0 {
@@ -130,13 +152,19 @@ func (p *pass) distinctWebhooks(ev *Event, env *EnvState) int {
 		at = min(ev.StartsAt, p.now) // what failed long ago does not add up with what fails now
 	}
 	for _, id := range ids {
-		id = ev.Provider + "/" + id
+		id = or(group, ev.Provider) + "/" + id
 		if p.now-at <= webhookWindow && len(env.Webhooks) < 64 && !slices.ContainsFunc(env.Webhooks, func(w WebhookAt) bool { return w.ID == id }) {
-			env.Webhooks = append(env.Webhooks, WebhookAt{ID: id, At: at})
+			env.Webhooks = append(env.Webhooks, WebhookAt{ID: id, At: at, Of: group})
 		}
 	}
 	p.s.saveEnv(ev.Project, ev.Environment, env)
-	return len(env.Webhooks)
+	n := 0
+	for _, w := range env.Webhooks {
+		if w.Of == group {
+			n++
+		}
+	}
+	return n
 }
 
 // openIncident is the incident that has this environment, closed ones excepted.
@@ -151,7 +179,7 @@ func (p *pass) openIncident(project, env string) *loaded {
 // join adds a signal to an incident.
 func (p *pass) join(l *loaded, ev *Event) {
 	inc := l.inc
-	key := signalKey(inc.N, ev.Source+"\x00"+ev.Fingerprint)
+	key := sigKey(inc, ev)
 	var sig Signal
 	found := p.s.load(BucketSignal, key, &sig)
 	if !found && inc.Distinct >= maxSignals {
@@ -159,23 +187,31 @@ func (p *pass) join(l *loaded, ev *Event) {
 	}
 	if !found {
 		sig = Signal{Fingerprint: ev.Fingerprint, Name: ev.Name, Source: ev.Source, First: p.now}
+		if elsewhere(inc, ev) {
+			sig.Project, sig.Environment = ev.Project, ev.Environment
+		}
 		inc.Distinct++
 		p.line(l, ev.Origin, "signal: "+describe(ev))
 	}
 	if !sig.Firing {
 		inc.Firing++
+		p.firesAgain(&sig)
 	}
-	sig.Firing, sig.Last, sig.StartsAt = true, p.now, ev.StartsAt
+	sig.Firing, sig.Last, sig.StartsAt, sig.Ended = true, p.now, ev.StartsAt, 0
 	sig.Severity, sig.Summary, sig.Component = ev.Severity, ev.Summary, ev.Component
-	sig.Release = ev.Release
+	sig.Release, sig.FirstSeen = ev.Release, ev.FirstSeen
 	sig.Count++
+	if p.v2() {
+		sig.Hits = max(sig.Hits, p.hits)
+	}
 	p.s.save(BucketSignal, key, &sig)
 	p.weigh(l, ev)
 	p.changed(l)
 	if inc.State == Monitoring {
 		p.move(l, "regressed", "it came back: "+describe(ev))
-		p.page(l, "It came back: "+describe(ev))
+		p.pageAgain(l, "It came back: "+describe(ev))
 	}
+	p.news(l, &sig)
 }
 
 // weigh lets a new signal raise the severity, set the clock of automatic
@@ -200,13 +236,24 @@ func (p *pass) weigh(l *loaded, ev *Event) {
 
 // countAgain counts a repeat of a signal the incident has.
 func (p *pass) countAgain(n uint64, ev *Event) {
-	key := signalKey(n, ev.Source+"\x00"+ev.Fingerprint)
-	var sig Signal
-	if p.s.load(BucketSignal, key, &sig) {
-		sig.Count++
-		sig.Last = p.now
-		p.s.save(BucketSignal, key, &sig)
+	l := p.s.incident(n)
+	if l == nil {
+		return
 	}
+	key := sigKey(l.inc, ev)
+	var sig Signal
+	if !p.s.load(BucketSignal, key, &sig) {
+		return
+	}
+	sig.Count++
+	sig.Last = p.now
+	if p.v2() && severityRank(ev.Severity) > severityRank(sig.Severity) {
+		sig.Severity, sig.Summary = ev.Severity, ev.Summary
+		p.line(l, ev.Origin, "worse: "+describe(ev)+" is "+ev.Severity+" now")
+		p.weigh(l, ev)
+		p.news(l, &sig)
+	}
+	p.s.save(BucketSignal, key, &sig)
 }
 
 // signalEnds takes in that something is well again. A sender that names no
@@ -220,6 +267,7 @@ func (p *pass) signalEnds(ev *Event) (uint64, string) {
 	var n uint64
 	for i, k := range keys {
 		p.s.save(BucketAlert, k, &alertState{N: states[i].N, At: p.ended()})
+		p.dropHeld(k)
 		n = max(n, states[i].N)
 	}
 	if n == 0 {
@@ -270,19 +318,29 @@ func (p *pass) signalGone(n uint64, ev *Event) {
 	if l == nil {
 		return
 	}
-	key := signalKey(n, ev.Source+"\x00"+ev.Fingerprint)
+	key := sigKey(l.inc, ev)
 	var sig Signal
-	if !p.s.load(BucketSignal, key, &sig) || !sig.Firing {
+	if !p.s.load(BucketSignal, key, &sig) || !sig.Firing || p.damped(l, key, &sig) {
 		return
 	}
-	sig.Firing, sig.Last = false, p.now
-	p.s.save(BucketSignal, key, &sig)
+	p.endSignal(l, key, &sig, ev.Origin)
+}
+
+// endSignal notes that a signal is gone.
+func (p *pass) endSignal(l *loaded, key []byte, sig *Signal, who string) {
+	sig.Firing, sig.Last, sig.Ended = false, p.now, 0
+	p.s.save(BucketSignal, key, sig)
 	l.inc.Firing = max(0, l.inc.Firing-1)
-	p.line(l, ev.Origin, "gone: "+describe(ev))
+	p.line(l, who, "gone: "+sig.describe())
 	p.changed(l)
 	if l.inc.Firing == 0 && l.inc.Effects == 0 && l.inc.State.Open() {
 		p.setIncidentTimer(l, p.now+p.timing("subside_after", 10*60_000))
 	}
+}
+
+// describe is what a signal says, as describe says it of an event.
+func (sig *Signal) describe() string {
+	return describe(&Event{Name: sig.Name, Summary: sig.Summary, Component: sig.Component})
 }
 
 func severityRank(s string) int {

@@ -59,6 +59,11 @@ type Meta struct {
 	// Jumped are the instances whose clock jumped and was not accepted yet, by
 	// how many milliseconds.
 	Jumped map[string]int64 `json:"jumped,omitempty"`
+	// Silences counts those that were made; Held the signals that are held back,
+	// HeldTimer is when they are looked at again.
+	Silences  int   `json:"silences,omitempty"`
+	Held      int   `json:"held,omitempty"`
+	HeldTimer int64 `json:"held_timer,omitempty"`
 	// Found maps a kind of finding to when it was paged last.
 	Found map[string]int64 `json:"found,omitempty"`
 }

@@ -1,6 +1,26 @@
 package orchestrator
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What speaks for and against a deployment, in parts of 1000.
+const (
+	scoreSoon     = 500
+	scoreLate     = 200
+	scoreNamed    = 300
+	scoreSources  = 150
+	scoreCritical = 100
+	scoreNew      = 100
+	scoreAlone    = 50
+	scoreOld      = -300
+	scoreOther    = -300
+	// scoreUpstream is the most a deployment is blamed while what it depends on
+	// is out: that can stop a rollback, and never clears the way for one.
+	scoreUpstream = 400
+)
 
 // suspect scores the deployment that serves now; nil when none is known or
 // nothing speaks against it.
@@ -11,35 +31,103 @@ func (p *pass) suspect(l *loaded) *Suspect {
 		return nil
 	}
 	s := &Suspect{DeploymentID: e.Promoted, Commit: e.Commit, PromotedAt: e.PromotedAt, Sources: p.sources(inc.N)}
-	lim := p.s.Config().Policies.Limits.WithDefaults()
 	age := inc.StartedAt - e.PromotedAt
-	switch {
-	case age < 0:
-		s.Reasons = append(s.Reasons, "it began "+span(-age)+" before the promotion")
-	case age <= lim.AutoWindow:
-		s.Score += 500
-		s.Reasons = append(s.Reasons, "it began "+span(age)+" after the promotion")
-	default:
-		s.Score += 200
-		s.Reasons = append(s.Reasons, "it began "+span(age)+" after the promotion, which is long")
-	}
+	p.scoreTime(s, age)
 	if p.releaseNamed(inc.N, e) {
-		s.Score += 300
-		s.Reasons = append(s.Reasons, "the signal names this release")
+		s.add(scoreNamed, "the signal names this release")
 	}
 	if s.Sources > 1 {
-		s.Score += 150
-		s.Reasons = append(s.Reasons, strconv.Itoa(s.Sources)+" independent sources agree")
+		s.add(scoreSources, strconv.Itoa(s.Sources)+" independent sources agree")
 	}
 	if inc.Severity == "critical" {
-		s.Score += 100
-		s.Reasons = append(s.Reasons, "the signal is critical")
+		s.add(scoreCritical, "the signal is critical")
 	}
-	s.Score = min(s.Score, 1000)
+	if p.v2() {
+		p.scoreSignals(s, inc, e)
+		p.scoreAround(s, inc)
+	}
+	s.Score = max(0, min(s.Score, 1000))
 	if age < 0 && inc.Requester == "" {
 		return nil
 	}
 	return s
+}
+
+func (s *Suspect) add(points int, reason string) {
+	s.Score += points
+	s.Reasons = append(s.Reasons, reason)
+}
+
+func (p *pass) scoreTime(s *Suspect, age int64) {
+	switch {
+	case age < 0:
+		s.add(0, "it began "+span(-age)+" before the promotion")
+	case age <= p.s.Config().Policies.Limits.WithDefaults().AutoWindow:
+		s.add(scoreSoon, "it began "+span(age)+" after the promotion")
+	default:
+		s.add(scoreLate, "it began "+span(age)+" after the promotion, which is long")
+	}
+}
+
+// scoreSignals weighs what the signals tell of errors: were they there before, and
+// do they name another release.
+func (p *pass) scoreSignals(s *Suspect, inc *Incident, e *EnvState) {
+	fresh, old, other := false, "", ""
+	p.eachSignal(inc.N, func(sig *Signal) {
+		switch {
+		case sig.FirstSeen == 0:
+		case sig.FirstSeen >= e.PromotedAt:
+			fresh = true
+		default:
+			old = sig.Name
+		}
+		if sig.Release != "" && other == "" && !namesServing(sig.Release, e) && p.releaseOfAnother(inc, sig.Release, e.Promoted) {
+			other = sig.Release
+		}
+	})
+	switch {
+	case fresh:
+		s.add(scoreNew, "its error was never seen before this deployment")
+	case old != "":
+		s.add(scoreOld, "the error "+clip(old, 80)+" was there before this deployment")
+	}
+	if other != "" {
+		s.add(scoreOther, "a signal names the release "+clip(other, 60)+", which is another deployment")
+	}
+}
+
+// releaseOfAnother reports whether a release is that of a deployment other than
+// the one that serves.
+func (p *pass) releaseOfAnother(inc *Incident, release, serving string) bool {
+	for _, d := range p.s.Deployments(inc.Project, inc.Environment) {
+		if d.ID != serving && namesOne(release, d.ID, d.Commit, d.Release) {
+			return true
+		}
+	}
+	return false
+}
+
+// scoreAround weighs what else goes on: other projects, and what this one depends
+// on.
+func (p *pass) scoreAround(s *Suspect, inc *Incident) {
+	others := 0
+	for _, l := range p.openOnes() {
+		if l.inc.N != inc.N && l.inc.Firing > 0 && !slices.Contains(inc.places(), Place{l.inc.Project, l.inc.Environment}) {
+			others++
+		}
+	}
+	switch {
+	case others > 0:
+		s.add(0, plural(others, "other incident")+" open at the same time")
+	case len(p.s.Config().Projects) > 1:
+		s.add(scoreAlone, "all other projects are well")
+	}
+	for _, node := range p.nodes(inc.Project, inc.Component) {
+		if p.upstreamOut(node) {
+			s.Score = min(s.Score, scoreUpstream)
+			s.Reasons = append(s.Reasons, node+" says of itself that it is out, so this deployment may not be the cause")
+		}
+	}
 }
 
 // sources counts the different kinds of senders.
@@ -52,11 +140,35 @@ func (p *pass) sources(n uint64) int {
 func (p *pass) releaseNamed(n uint64, e *EnvState) bool {
 	named := false
 	p.eachSignal(n, func(sig *Signal) {
-		if sig.Release != "" && (sig.Release == e.Commit || sig.Release == e.Promoted) {
+		if sig.Release != "" && (sig.Release == e.Commit || sig.Release == e.Promoted || p.v2() && namesServing(sig.Release, e)) {
 			named = true
 		}
 	})
 	return named
+}
+
+func namesServing(release string, e *EnvState) bool {
+	return namesOne(release, e.Promoted, e.Commit, e.Release)
+}
+
+// shortCommit is how many letters of a commit are enough to know it by.
+const shortCommit = 7
+
+// namesOne reports whether a release tag means a deployment: its id, the name the
+// deployment was published under, or its commit, also shortened and behind a
+// prefix as in shop@9f3c2e1.
+func namesOne(release, id, commit, name string) bool {
+	if release == id || name != "" && release == name {
+		return true
+	}
+	if commit == "" {
+		return false
+	}
+	if i := strings.LastIndexAny(release, "@+/:"); i >= 0 && namesOne(release[i+1:], id, commit, "") {
+		return true
+	}
+	return release == commit || len(release) >= shortCommit && len(commit) >= shortCommit &&
+		(strings.HasPrefix(commit, strings.ToLower(release)) || strings.HasPrefix(strings.ToLower(release), commit))
 }
 
 func (p *pass) eachSignal(n uint64, fn func(*Signal)) {

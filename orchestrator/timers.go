@@ -3,6 +3,10 @@ package orchestrator
 // foldTimer acts on a due timer. One that was cleared meanwhile is ignored, so
 // a timer announced twice fires once.
 func (p *pass) foldTimer(t *TimerFired) {
+	if t.N == 0 && p.v2() {
+		p.standingTimer(t)
+		return
+	}
 	l := p.s.incident(t.N)
 	if l == nil && p.fenced && p.budgets() {
 		p.s.view.Delete(BucketTimer, timerKey(t.Due, p.part, t.N, t.Name)) // or it would fire again and again
@@ -23,6 +27,15 @@ func (p *pass) foldTimer(t *TimerFired) {
 		return
 	case ackTimer:
 		p.ackOver(l)
+		return
+	case confirmTimer:
+		p.confirmOver(l)
+		return
+	case flapTimer:
+		p.flapsOver(l)
+		return
+	case snoozeTimer:
+		p.snoozeChecked(l)
 		return
 	}
 	ref, ok := parseStepTimer(t.N, t.Name)

@@ -27,6 +27,9 @@ const (
 	BucketStatus   Bucket = "status"
 	BucketWhy      Bucket = "why"
 	BucketChain    Bucket = "chain"
+	BucketSilence  Bucket = "sil"
+	BucketHeld     Bucket = "held"
+	BucketChange   Bucket = "chg"
 )
 
 // Buckets lists every bucket.
@@ -35,6 +38,7 @@ func Buckets() []Bucket {
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
 		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
+		BucketSilence, BucketHeld, BucketChange,
 	}
 }
 

@@ -49,13 +49,15 @@ func isJSON(kind string) bool {
 }
 
 func knownTypes() string {
-	return "backout.deploy.{created,succeeded,failed,promoted,rolledback}, backout.alert.{firing,resolved}, backout.webhook.{failed,recovered}"
+	return "backout.deploy.{created,succeeded,failed,promoted,rolledback,changed}, backout.alert.{firing,resolved}, backout.webhook.{failed,recovered}"
 }
 
 // data reads what the event is about; false when the type is not known.
 func (c *cleaner) data(f *fields, ev *orchestrator.Event) bool {
 	ev.Project, ev.Environment = c.text(f.text("project"), maxWord), c.text(f.text("environment"), maxWord)
 	switch ev.Type {
+	case orchestrator.DeployChanged:
+		c.change(f, ev)
 	case orchestrator.DeployCreated, orchestrator.DeploySucceeded, orchestrator.DeployFailed, orchestrator.DeployPromoted, orchestrator.DeployRolledBack:
 		c.deploy(f, ev)
 	case orchestrator.AlertFiring, orchestrator.AlertResolved:
@@ -70,9 +72,20 @@ func (c *cleaner) data(f *fields, ev *orchestrator.Event) bool {
 
 func (c *cleaner) deploy(f *fields, ev *orchestrator.Event) {
 	ev.DeploymentID, ev.Previous, ev.Commit = f.ident("deployment_id"), f.ident("previous"), f.ident("commit")
-	ev.URL = c.text(f.text("url"), maxText)
+	ev.URL, ev.Release = c.text(f.text("url"), maxText), c.text(f.text("release"), maxWord)
 	if ev.DeploymentID == "" {
 		f.wrong("deployment_id", "is missing")
+	}
+}
+
+// change is something that was changed and is no deployment.
+func (c *cleaner) change(f *fields, ev *orchestrator.Event) {
+	ev.Name = c.text(f.need("title"), maxTitle)
+	ev.Labels = map[string]string{}
+	for _, name := range []string{"kind", "by"} {
+		if word := c.text(f.text(name), maxWord); word != "" {
+			ev.Labels[name] = word
+		}
 	}
 }
 
@@ -82,7 +95,8 @@ func (c *cleaner) alert(f *fields, ev *orchestrator.Event) {
 	ev.Severity = strings.ToLower(c.text(f.text("severity"), maxWord))
 	ev.Summary, ev.Labels = c.text(f.text("summary"), maxText), c.labels(f.labels("labels"))
 	ev.Release, ev.Value = c.text(f.text("release"), maxWord), c.text(f.word("value"), maxWord)
-	ev.StartsAt = f.millis("starts_at")
+	ev.StartsAt, ev.FirstSeen = f.millis("starts_at"), f.millis("first_seen")
+	c.eventIDs(f, ev)
 	if ev.Name == "" && ev.Fingerprint == "" {
 		f.wrong("name", "is missing, and so is data.fingerprint; an alert needs one of them")
 	}
@@ -92,6 +106,12 @@ func (c *cleaner) webhook(f *fields, ev *orchestrator.Event) {
 	ev.Component = c.text(f.text("component"), maxWord)
 	ev.Provider, ev.Endpoint = c.text(f.need("provider"), maxWord), c.text(f.text("endpoint"), maxWord)
 	ev.Error = c.text(f.text("error"), maxText)
+	c.eventIDs(f, ev)
+}
+
+// eventIDs are what a failure is about: payments, orders, deliveries. They are
+// counted, so that many retries of one are one.
+func (c *cleaner) eventIDs(f *fields, ev *orchestrator.Event) {
 	ids := f.list("event_ids")
 	if len(ids) > maxEventIDs {
 		c.lost, ids = true, ids[:maxEventIDs]

@@ -30,6 +30,9 @@
 //	env      project 0 env                   what serves, lock, hold, breaker
 //	status   project 0 component             what the public page says
 //	bad      seq(8)‖index(2)                 quarantine
+//	sil      id(8)                           a silence
+//	held     as alert                        a signal that fires and is held back
+//	chg      project 0 env 0 at(8)‖seq(8)‖index(2)   a change that is no deployment
 //	chain    seq(8)                          the chain at every 1,024th entry, the newest 64 of them
 package store
 
