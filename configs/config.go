@@ -19,6 +19,8 @@ type Config struct {
 	Projects   []Project  `yaml:"projects"`
 	Audiences  []Audience `yaml:"audiences"`
 	Policies   Policies   `yaml:"policies"`
+	// Silences are maintenance windows: what they cover opens and pages nothing.
+	Silences []Silence `yaml:"silences"`
 	// HeartbeatOut tells somebody else that this Backout works; nil for nobody.
 	HeartbeatOut *HeartbeatOut `yaml:"heartbeat_out"`
 

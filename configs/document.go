@@ -29,6 +29,9 @@ func (c *Config) Document() (orchestrator.Config, error) {
 	for _, a := range c.Audiences {
 		doc.Audiences = append(doc.Audiences, orchestrator.Audience(a))
 	}
+	for _, s := range c.Silences {
+		doc.Silences = append(doc.Silences, s.document())
+	}
 	return doc, nil
 }
 
@@ -39,6 +42,8 @@ func (p Project) document() orchestrator.Project {
 		Mode:     orchestrator.Mode(p.Mode),
 		Hotfix:   orchestrator.Hotfix(p.Hotfix),
 		Audience: p.Audience,
+
+		DependsOn: p.DependsOn,
 	}
 	for _, c := range p.Components {
 		doc.Components = append(doc.Components, orchestrator.Component(c))
@@ -84,6 +89,8 @@ func (p Policies) document() orchestrator.Policies {
 			AutoPerHour:   p.Limits.AutoPerHour,
 			ApprovalValid: p.Limits.ApprovalValid.Milliseconds(),
 			MinDistinct:   p.Limits.MinDistinct.Events,
+			ConfirmPage:   p.Limits.confirm(),
+			SourceBudget:  p.Limits.SourceBudget,
 		}.WithDefaults(),
 		AckFor:   p.Ack.Expires.Milliseconds(),
 		PageRole: p.Page.Role,

@@ -33,13 +33,31 @@ type Autonomy struct {
 }
 
 // Limits bind the machine, not a person with the role. What is left out has the
-// fold's default: 20m, 30m, 2, 15m, 3.
+// fold's default: 20m, 30m, 2, 15m, 3, 2m, 60000.
 type Limits struct {
 	SignalAge     Duration    `yaml:"signal_age"`
 	AutoWindow    Duration    `yaml:"auto_window"`
 	AutoPerHour   int         `yaml:"auto_per_hour"`
 	ApprovalValid Duration    `yaml:"approval_valid"`
 	MinDistinct   MinDistinct `yaml:"min_distinct"`
+	// ConfirmBeforePage is how long trouble that one source alone tells of, and
+	// no deployment is blamed for, must last before people are woken; 0s for at once.
+	ConfirmBeforePage *Duration `yaml:"confirm_before_page"`
+	// SourceBudget is how many events a minute of one source are kept one by one;
+	// past it those that only add to an open incident are counted.
+	SourceBudget int `yaml:"source_budget"`
+}
+
+// confirm is ConfirmBeforePage in the fold's words: 0 for its default, negative for
+// not at all.
+func (l Limits) confirm() int64 {
+	switch {
+	case l.ConfirmBeforePage == nil:
+		return 0
+	case *l.ConfirmBeforePage == 0:
+		return -1
+	}
+	return l.ConfirmBeforePage.Milliseconds()
 }
 
 // MinDistinct is how many different webhook failures make a signal; a sender's

@@ -21,6 +21,7 @@ func (c *Config) Validate() error {
 	k.audiences()
 	k.projects()
 	k.policies()
+	k.silences()
 	c.source.sort(k.problems)
 	c.source.sort(k.warnings)
 	c.Warnings = k.warnings

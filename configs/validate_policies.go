@@ -20,6 +20,9 @@ func (k *checker) policies() {
 	if p.Limits.MinDistinct.Events < 0 {
 		k.wrong("policies.limits.min_distinct.events", "a count is not negative", "write 1 or more")
 	}
+	if p.Limits.SourceBudget < 0 {
+		k.wrong("policies.limits.source_budget", "a count is not negative", "write 60000, events a minute")
+	}
 	if p.Ack.Expires == 0 {
 		k.wrong("policies.ack.expires", "an acknowledgement has to end", "write expires: 30m")
 	}

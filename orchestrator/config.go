@@ -17,7 +17,7 @@ type Config struct {
 	Audiences []Audience `json:"audiences,omitempty"`
 	// Silences are the maintenance windows.
 	Silences []Silence `json:"silences,omitempty"`
-	Policies  Policies   `json:"policies"`
+	Policies Policies  `json:"policies"`
 }
 
 // Mode says how far Backout may go by itself.

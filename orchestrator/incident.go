@@ -39,8 +39,8 @@ type Incident struct {
 	Effects   int `json:"effects,omitempty"`
 	Fallbacks int `json:"fallbacks,omitempty"`
 	// Stopped says who stopped the plan.
-	Stopped string            `json:"stopped,omitempty"`
-	Snooze  int64             `json:"snooze,omitempty"`
+	Stopped string `json:"stopped,omitempty"`
+	Snooze  int64  `json:"snooze,omitempty"`
 	// SnoozeRank and SnoozeSources are how bad it was when it was snoozed.
 	SnoozeRank    int `json:"snooze_rank,omitempty"`
 	SnoozeSources int `json:"snooze_sources,omitempty"`
@@ -60,8 +60,8 @@ type Incident struct {
 	Upstream string  `json:"upstream,omitempty"`
 	Also     []Place `json:"also,omitempty"`
 	// Overflow counts what was past the budget of its sender.
-	Overflow int `json:"overflow,omitempty"`
-	Answers map[string]string `json:"answers,omitempty"`
+	Overflow int               `json:"overflow,omitempty"`
+	Answers  map[string]string `json:"answers,omitempty"`
 	// Lines is how many timeline lines there are; Extra how many steps outside
 	// the plan (pages, chat messages).
 	Lines uint32 `json:"lines,omitempty"`

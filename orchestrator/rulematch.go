@@ -66,6 +66,7 @@ func (r *ruleScratch) fillSignal(ev *Event, now int64, distinct int) {
 	s["type"], s["severity"], s["source"], s["name"] = ev.Type, ev.Severity, ev.Source, ev.Name
 	s["project"], s["environment"], s["component"] = ev.Project, ev.Environment, ev.Component
 	s["release"], s["provider"], s["age_ms"], s["distinct"] = ev.Release, ev.Provider, age, int64(distinct)
+	s["counted"] = ev.Type == WebhookFailed || len(ev.EventIDs) > 0
 	s["has_time"], s["auth"] = ev.StartsAt > 0, !ev.Unsigned
 }
 

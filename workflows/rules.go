@@ -7,7 +7,8 @@ import (
 // ruleFile is rules.yaml as its author wrote it.
 type ruleFile struct {
 	report
-	rules []writtenRule
+	rules   []writtenRule
+	inhibit []writtenInhibition
 }
 
 type writtenRule struct {
@@ -26,7 +27,7 @@ func parseRules(file string, src []byte) *ruleFile {
 	if root == nil {
 		return rf
 	}
-	f, ok := rf.open(root, "the rules", "rules")
+	f, ok := rf.open(root, "the rules", "rules", "inhibit")
 	if !ok {
 		return rf
 	}
@@ -37,6 +38,11 @@ func parseRules(file string, src []byte) *ruleFile {
 	}
 	for _, item := range list.items {
 		rf.parseRule(item)
+	}
+	if list, ok := f.value("inhibit", isList); ok {
+		for _, item := range list.items {
+			rf.parseInhibition(item)
+		}
 	}
 	return rf
 }
@@ -80,8 +86,17 @@ func (l *Library) checkRules() (*orchestrator.RuleSet, []Problem) {
 		}
 		seen[w.rule.ID] = true
 		l.checkRulePlaybook(r, w)
-		checkRuleWhen(r, l.language, w)
+		checkRuleWhen(r, l.language, inRules, w.rule.ID, w.when)
 		set.Rules = append(set.Rules, w.rule)
+	}
+	for _, w := range l.rules.inhibit {
+		if seen[w.rule.ID] {
+			r.fail(w.keys.pos("id"), "give it another id", "the rule id %q is taken", w.rule.ID)
+		}
+		seen[w.rule.ID] = true
+		checkRuleWhen(r, l.language, inRules, w.rule.ID, w.when)
+		checkRuleWhen(r, l.language, inInhibition, w.rule.ID, w.by)
+		set.Inhibit = append(set.Inhibit, w.rule)
 	}
 	return set, r.problems
 }
@@ -97,17 +112,17 @@ func (l *Library) checkRulePlaybook(r *report, w writtenRule) {
 	}
 }
 
-func checkRuleWhen(r *report, lang *language, w writtenRule) {
-	if w.when.text == "" {
+func checkRuleWhen(r *report, lang *language, place where, id string, e expression) {
+	if e.text == "" {
 		return
 	}
-	checked := r.compile(lang, w.when, "rule "+w.rule.ID)
+	checked := r.compile(lang, e, "rule "+id)
 	if checked == nil {
 		return
 	}
 	for _, ref := range references(checked) {
-		if message, fix := shapeReference(ref, inRules); message != "" {
-			r.fail(pos{w.when.at.line, w.when.at.column + ref.column}, fix, "rule %s: %s", w.rule.ID, message)
+		if message, fix := shapeReference(ref, place); message != "" {
+			r.fail(pos{e.at.line, e.at.column + ref.column}, fix, "rule %s: %s", id, message)
 		}
 	}
 }

@@ -17,6 +17,7 @@ const (
 	inSignalsGate
 	inUsesGate
 	inRules
+	inInhibition
 )
 
 type variable struct {
@@ -43,7 +44,8 @@ func variables() []variable {
 		{"project", plan, fields("id", "vercel", "audience", "components").with("hotfix", hotfix)},
 		{"failing", inSignalsGate, anything()},
 		{"out", inUsesGate, anything()},
-		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "auth", "has_time")},
+		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "counted", "auth", "has_time")},
+		{"other", inInhibition, fields("source", "name", "severity", "component", "project", "environment", "fingerprint")},
 		{"deployment", inRules, fields("id", "commit", "promoted_ms_ago", "rolled_back", "known")},
 		{"open", inRules, fields("n", "playbook", "state")},
 		{"limit", inRules, fields("signal_age", "auto_window", "min_distinct")},

@@ -21,12 +21,15 @@ func emitCommand() *cobra.Command {
 
 func emitDeploy(url *string) *cobra.Command {
 	data := map[string]any{}
-	var env, deployment, address, commit, previous string
+	var env, deployment, address, commit, previous, release, title, kind, by string
 	c := &cobra.Command{
-		Use: "deploy PROJECT created|succeeded|failed|promoted|rolledback", Short: "Say what became of a deployment", Args: exactly(2),
-		Example: "  backout emit deploy shop promoted --deployment dpl_9f3c --commit 9f3c2e1",
+		Use: "deploy PROJECT created|succeeded|failed|promoted|rolledback|changed", Short: "Say what became of a deployment, or what else was changed", Args: exactly(2),
+		Example: "  backout emit deploy shop promoted --deployment dpl_9f3c --commit 9f3c2e1\n  backout emit deploy shop changed --kind flag --title 'pay_toss on' --by ann",
 		RunE: func(c *cobra.Command, args []string) error {
-			fill(data, map[string]string{"environment": env, "deployment_id": deployment, "url": address, "commit": commit, "previous": previous})
+			fill(data, map[string]string{
+				"environment": env, "deployment_id": deployment, "url": address, "commit": commit, "previous": previous,
+				"release": release, "title": title, "kind": kind, "by": by,
+			})
 			return publish(c, *url, args[0], "backout.deploy."+args[1], data)
 		},
 	}
@@ -35,6 +38,10 @@ func emitDeploy(url *string) *cobra.Command {
 	c.Flags().StringVar(&address, "url", "", "the deployment's own address")
 	c.Flags().StringVar(&commit, "commit", "", "commit")
 	c.Flags().StringVar(&previous, "previous", "", "what served before")
+	c.Flags().StringVar(&release, "release", "", "the name your monitor knows the deployment by, such as shop@2.41.0")
+	c.Flags().StringVar(&title, "title", "", "what was changed (with changed)")
+	c.Flags().StringVar(&kind, "kind", "", "migration, environment, cron, grant, flag or a word of yours (with changed)")
+	c.Flags().StringVar(&by, "by", "", "who changed it (with changed)")
 	return c
 }
 

@@ -28,6 +28,8 @@ func wordCommands() []*cobra.Command {
 		{"close INC", "Close a resolved incident", "backout close INC-1"},
 		{"reopen INC", "Take a resolved incident up again", "backout reopen INC-1"},
 		{"dismiss INC", "Close an incident that was none", "backout dismiss INC-1"},
+		{"merge INC INTO", "Make one incident of two", "backout merge INC-2 INC-1"},
+		{"split INC PROJECT", "Take a project out of an incident it was joined to", "backout split INC-1 api"},
 		{"hold set|lift PROJECT", "Keep new deployments out of production, or let them in", "backout hold set shop --reason 'migration tonight'"},
 		{"pause [PROJECT]", "No new effects until unpause", "backout pause shop --reason 'looking'"},
 		{"clock accept", "Say that a clock that jumped is right now", "backout clock accept"},

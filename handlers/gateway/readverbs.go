@@ -61,6 +61,60 @@ func readSnooze(r *reading) error {
 	return nil
 }
 
+// readMerge: the incident that becomes part, then the one it becomes part of.
+func readMerge(r *reading) error {
+	if r.cmd.Args["into"] == "" {
+		if len(r.rest) == 0 {
+			return r.verb.usage("say which incident becomes part of which")
+		}
+		if err := r.set("into", r.rest[0].text); err != nil {
+			return err
+		}
+		r.rest = r.rest[1:]
+	}
+	if into := strings.ToUpper(r.cmd.Args["into"]); r.cmd.Incident == 0 || !strings.HasPrefix(into, "INC-") {
+		return r.verb.usage("say which incident becomes part of which")
+	}
+	r.text()
+	return nil
+}
+
+func readSplit(r *reading) error {
+	if len(r.rest) == 0 {
+		return r.verb.usage("say which project to take out")
+	}
+	if err := r.set("project", r.rest[0].text); err != nil {
+		return err
+	}
+	r.rest = r.rest[1:]
+	r.text()
+	return nil
+}
+
+// readSilence: a project and for how long, or the end of one.
+func readSilence(r *reading) error {
+	if len(r.rest) == 2 && strings.EqualFold(r.rest[0].text, "end") {
+		if err := r.set("id", r.rest[1].text); err != nil {
+			return err
+		}
+		return r.set("action", "end")
+	}
+	if err := r.project(); err != nil {
+		return err
+	}
+	if len(r.rest) > 0 && r.cmd.Args["for"] == "" {
+		if err := r.set("for", strings.ToLower(r.rest[0].text)); err != nil {
+			return err
+		}
+		r.rest = r.rest[1:]
+	}
+	if wait := r.cmd.Args["for"]; !isWait(wait) && !isWait(strings.TrimSuffix(wait, "d")+"h") {
+		return r.verb.usage("say for how long, at most 7d")
+	}
+	r.text()
+	return r.set("action", "add")
+}
+
 // isWait: a whole number of seconds, minutes or hours, as the fold reads it.
 func isWait(s string) bool {
 	n := span(s, 0, isDigit)

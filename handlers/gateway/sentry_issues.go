@@ -63,7 +63,11 @@ func (d Delivery) sentryIssue(b *sentryBody, ev *orchestrator.Event) Decoded {
 	// A resolved issue ends all that was said of it, and Sentry does not say when
 	// it was resolved: it carries no time.
 	ev.Time, ev.StartsAt = at, at
+	if first, err := millis(i.FirstSeen); err == nil {
+		ev.FirstSeen = first
+	}
 	if b.Action == "resolved" {
+		ev.FirstSeen = 0
 		ev.Type, ev.Time, ev.StartsAt = orchestrator.AlertResolved, 0, 0
 	}
 	var c cleaner

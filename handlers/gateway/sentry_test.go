@@ -53,18 +53,21 @@ func TestSentryGolden(t *testing.T) {
 	t.Parallel()
 	const at = 1795424400000
 	issue := orchestrator.Event{
-		Origin: "http/sentry", ID: "issue/1170820242/created/1795424400391", Type: orchestrator.AlertFiring, Source: "sentry", Time: at + 391, StartsAt: at + 391,
+		Origin: "http/sentry", ID: "issue/1170820242/created/1795424400391", Type: orchestrator.AlertFiring, Source: "sentry", Time: at + 391, StartsAt: at + 391, FirstSeen: at + 391,
 		Fingerprint: "issue/1170820242", Name: "ReferenceError: x is not defined", Severity: "critical", Summary: "?(runner)", URL: "https://sentry.example/issues/1170820242/",
 		Labels: map[string]string{"resource": "issue", "project": "front-end", "level": "fatal", "short_id": "FRONT-END-9"},
 	}
 	resolved := issue
 	resolved.ID, resolved.Type, resolved.Time, resolved.StartsAt, resolved.URL = "issue/1170820242/resolved/1795424700000", orchestrator.AlertResolved, 0, 0, ""
+	resolved.FirstSeen = 0
 	resolved.Labels = map[string]string{"resource": "issue", "project": "front-end", "level": "fatal"}
 	back := issue
 	back.ID, back.Time, back.StartsAt, back.Name, back.Severity, back.Summary, back.URL = "issue/1170820242/unresolved/1795425000000", at+600_000, at+600_000, "it is back", "error", "", ""
+	back.FirstSeen = 1767225600000
 	back.Labels = map[string]string{"resource": "issue", "project": "front-end", "level": "error"}
 	event := issue
 	event.ID, event.Time, event.StartsAt = "event_alert/e4874d664c3540c1a32eab185f12c5ab/Very Important Alert Rule!", at+677, at+677
+	event.FirstSeen = 0
 	event.Name, event.Severity, event.Summary, event.Release = "ReferenceError: heck is not defined", "error", "?(checkout)", "shop@2.41.0"
 	event.URL = "https://sentry.example/issues/1170820242/events/e4874d664c3540c1a32eab185f12c5ab/"
 	event.Labels = map[string]string{"resource": "event_alert", "project": "front-end", "rule": "Very Important Alert Rule!", "level": "error", "environment": "production", "browser": "Chrome 75", "service": "checkout", "release": "shop@2.41.0"}

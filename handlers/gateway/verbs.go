@@ -43,6 +43,9 @@ func verbs() []verb {
 		{"hold", "hold set|lift PROJECT [--environment E] [--reason \"...\"]", "keep new deployments away from production, or let them in", place, nil, readHold},
 		{"pause", "pause [PROJECT] [--reason \"...\"]", "no new effects, on one project or on all", reason, nil, readPause},
 		{"unpause", "unpause [PROJECT]", "allow effects again and re-arm the breaker", reason, nil, readPause},
+		{"merge", "merge INC-n INC-m", "make one incident of two: the first becomes part of the second", reason, []string{"into"}, readMerge},
+		{"split", "split INC-n PROJECT[/ENVIRONMENT]", "take a project out of an incident it was joined to", reason, nil, readSplit},
+		{"silence", `silence PROJECT 2h --reason "..." [--component C] [--source S] [--name N] | silence end ID`, "signals of a project open and page nothing for a while, at most 7d", []string{"reason", "environment", "component", "source", "name", "for"}, nil, readSilence},
 		{"clock", "clock accept", "say that a clock that jumped is right now", reason, nil, readClock},
 		{"help", "help", "show this list", nil, nil, func(*reading) error { return nil }},
 	}
