@@ -42,7 +42,7 @@ func (k *checker) project(at string, p *Project) {
 		k.warn(at, fmt.Sprintf("the project %q has no vercel_project, so nothing of it can be rolled back", p.ID), "write vercel_project: prj_…")
 	}
 	for i, name := range p.DependsOn {
-		k.oneOf(index(at+".depends_on", i), "the provider", name, upstreams()...)
+		k.oneOf(index(at+".depends_on", i), "the provider or project", name, append(upstreams(), k.projectIDs()...)...)
 	}
 	switch {
 	case p.Audience != "":

@@ -232,7 +232,7 @@ func (p *pass) approvalOver(l *loaded, st *Step, node *Node) {
 	case ap.Else == ElseStop || ap.Round >= maxAsks:
 		p.fail(l, st, node, why)
 	default:
-		p.page(l, "Still waits for "+roles(ap.Roles)+": "+st.Preview.Text)
+		p.remind(l, ap, "Still waits for "+roles(ap.Roles)+": "+st.Preview.Text)
 		st.Waiting = p.approvalWaiting(ap)
 		p.timer(l, st, p.now+ap.Within)
 	}
@@ -307,7 +307,7 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 		}
 		p.fail(l, st, node, why)
 	default:
-		p.page(l, titled(node)+" still waits for an answer by "+roles(ask.Roles))
+		p.remind(l, ap, titled(node)+" still waits for an answer by "+roles(ask.Roles))
 		st.Waiting = askText(ask) + " by " + roles(ask.Roles) + ", until " + clock(p.now+ap.Within)
 		p.timer(l, st, p.now+ap.Within)
 	}

@@ -12,7 +12,7 @@ const (
 )
 
 // leadSure starts a playbook at once when the trouble is sure: a deployment is to
-// blame, several sources agree, several users were hit, or an own probe has failed
+// blame, several sources agree, several users or projects were hit, or an own probe has failed
 // for long enough. Otherwise it waits for that, at most confirm_before_page: a
 // blip of one monitor wakes nobody.
 func (p *pass) leadSure(l *loaded, playbook string) {
@@ -30,7 +30,7 @@ func (p *pass) leadSure(l *loaded, playbook string) {
 
 // confirmed reports whether more than one monitor's word stands for the trouble.
 func (p *pass) confirmed(l *loaded, wait int64) bool {
-	sure := p.sources(l.inc.N) > 1
+	sure := p.sources(l.inc.N) > 1 || len(l.inc.Also) > 0
 	p.eachSignal(l.inc.N, func(sig *Signal) {
 		switch {
 		case sig.Source == probeSource && sig.StartsAt > 0 && p.now-sig.StartsAt >= wait:
@@ -77,10 +77,40 @@ func (p *pass) news(l *loaded, sig *Signal) {
 	if !p.v2() || !l.inc.State.Open() {
 		return
 	}
-	if l.inc.Pending != "" {
+	switch wait := p.s.Config().Policies.Limits.WithDefaults().ConfirmPage; {
+	case l.inc.Pending == "":
+	case l.inc.Confirm == 0: // it had been well again, and is not
 		p.leadSure(l, l.inc.Pending)
+	case p.confirmed(l, wait):
+		p.lead(l, l.inc.Pending)
 	}
+	p.rescore(l)
 	p.worse(l, sig)
+}
+
+// rescore weighs the suspect again when more is known, as long as nothing was
+// done. Policy is asked anew about what waits for a person's yes, or for the end of
+// a veto time, when its answer changes with the score.
+func (p *pass) rescore(l *loaded) {
+	inc := l.inc
+	if !p.v2() || inc.Suspect == nil || inc.Effects > 0 || inc.Stopped != "" {
+		return
+	}
+	s := p.suspect(l)
+	if s == nil || s.DeploymentID != inc.Suspect.DeploymentID || s.Score == inc.Suspect.Score && s.Sources == inc.Suspect.Sources {
+		return
+	}
+	p.line(l, "backout", "suspect: deployment "+s.DeploymentID+", score "+score(s.Score)+" now, "+score(inc.Suspect.Score)+" before, because "+join(s.Reasons))
+	inc.Suspect = s
+	for _, st := range append([]*Step(nil), l.steps...) {
+		node := p.node(l, st)
+		if node == nil || st.State != StepAwaiting || st.Preview == nil || st.Asked || st.Approval == nil || len(st.Approval.Votes) > 0 {
+			continue
+		}
+		if p.approvalFor(l, node).Auto != st.Approval.Auto {
+			p.askApproval(l, st, node)
+		}
+	}
 }
 
 // worse ends a snooze when the trouble grew.
@@ -157,6 +187,31 @@ func (p *pass) pagedLately(inc *Incident) string {
 		return ""
 	}
 	return "people were paged for it at " + clock(inc.PagedAt) + ", and it is no worse"
+}
+
+// remind pages again because something still waits for a person. Not while somebody
+// has it, who is paged when that ends, nor while nothing fires and nothing was
+// changed: then it can wait, and does not use up how often people are asked.
+func (p *pass) remind(l *loaded, ap *Approval, text string) {
+	inc := l.inc
+	switch {
+	case !p.v2():
+		p.page(l, text)
+	case inc.Ack != nil && inc.Ack.Expires > p.now:
+		ap.Round--
+		p.line(l, "backout", "no new page: "+inc.Ack.By+" has it until "+clock(inc.Ack.Expires))
+	case inc.well():
+		ap.Round--
+		p.line(l, "backout", "no new page: nothing fires now")
+	default:
+		p.page(l, text)
+	}
+}
+
+// well reports whether everything that was signalled is gone and nothing was asked
+// for or changed.
+func (inc *Incident) well() bool {
+	return inc.Requester == "" && inc.Firing == 0 && inc.Effects == 0 && inc.Distinct > 0
 }
 
 // pageAgain pages about something that came back.

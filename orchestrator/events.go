@@ -32,6 +32,9 @@ func (p *pass) takeEvent(ev *Event) Seen {
 		p.quarantineEvent(ev, "unrouted: "+reason, ev.Type+" "+ev.Name+" "+ev.ID)
 		why.Why = "unrouted: " + reason
 		p.finding(&Finding{Kind: FindUnrouted, Key: reason, Text: "an event that no project claims went to quarantine: " + reason + ". `backout quarantine list` shows it, `backout quarantine replay` hands it in again"})
+	} else if l, over := p.pastBudget(ev); l != nil {
+		why.N, why.Why = l.inc.N, over
+		return why // not remembered: that is what the budget is for
 	} else {
 		why.N, why.Why = p.meaning(ev)
 	}

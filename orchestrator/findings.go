@@ -17,6 +17,7 @@ const (
 	FindOwner    = "owner"
 	FindPages    = "pages"
 	FindPoison   = "poison"
+	FindStorm    = "storm"
 )
 
 // How long a kind of finding stays quiet after a page, and after how long

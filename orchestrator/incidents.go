@@ -250,6 +250,10 @@ func (p *pass) ackOver(l *loaded) {
 	if l.inc.Ack == nil || l.inc.Ack.Expires > p.now || !l.inc.State.Open() || len(waiting) == 0 {
 		return
 	}
+	if p.v2() && l.inc.well() {
+		p.line(l, "backout", "no new page though the acknowledgement has expired: nothing fires now")
+		return
+	}
 	p.page(l, "The acknowledgement of "+l.inc.Ack.By+" has expired and this still waits for a person: "+orNothing(waiting))
 }
 

@@ -64,6 +64,8 @@ type Meta struct {
 	Silences  int   `json:"silences,omitempty"`
 	Held      int   `json:"held,omitempty"`
 	HeldTimer int64 `json:"held_timer,omitempty"`
+	// Spent is what each source has sent in its minute.
+	Spent map[string]Spent `json:"spent,omitempty"`
 	// Found maps a kind of finding to when it was paged last.
 	Found map[string]int64 `json:"found,omitempty"`
 }

@@ -140,7 +140,7 @@ func planLint(folder *string) *cobra.Command {
 }
 
 func ruleCommand() *cobra.Command {
-	c := &cobra.Command{Use: "rule", Short: "Look at the rules", Example: "  backout rule list"}
+	c := &cobra.Command{Use: "rule", Short: "Look at the rules and try them out", Example: "  backout rule list\n  backout rule test"}
 	var f clientFlags
 	list := &cobra.Command{
 		Use: "list", Short: "List the rules in the order they win", Args: exactly(0), Example: "  backout rule list",
@@ -162,7 +162,7 @@ func ruleCommand() *cobra.Command {
 		},
 	}
 	list.Flags().StringVarP(&f.json, "output", "o", "text", "text or json")
-	c.AddCommand(list)
+	c.AddCommand(list, ruleTest())
 	return c
 }
 

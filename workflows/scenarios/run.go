@@ -1,0 +1,208 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// Runner plays scenarios. Its functions are those of the running program, so that a
+// scenario goes the road that an event goes. For use by one goroutine.
+type Runner struct {
+	// Rules evaluates expressions.
+	Rules orchestrator.Rules
+	// Config is what a scenario runs with; Docs are the rules and playbooks.
+	Config orchestrator.Config
+	Docs   []orchestrator.Doc
+	// Decode reads a CloudEvent that came in by origin.
+	Decode func(origin string, body []byte, unsigned bool) ([]orchestrator.Record, error)
+	// Words reads what a person says.
+	Words func(words string, now time.Time) (orchestrator.Command, error)
+}
+
+// Played is a scenario that was played.
+type Played struct {
+	*orchestrator.Rehearsal
+	// Wrong is what was not as expected, a line each.
+	Wrong []string
+}
+
+// Run plays a scenario to its end. The error is a fault of the file; what did not
+// come out as expected is in Wrong.
+func (r *Runner) Run(s *Scenario) (*Played, error) {
+	start, err := time.Parse(time.RFC3339, s.Start)
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: start: %w", s.File, err)
+	}
+	cfg, err := r.configured(s)
+	if err != nil {
+		return nil, err
+	}
+	re, err := orchestrator.NewRehearsal(r.Rules, start.UnixMilli(), append([]orchestrator.Doc{cfg}, r.Docs...)...)
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.File, err)
+	}
+	p := &Played{Rehearsal: re}
+	for i := range s.Steps {
+		at := fmt.Sprintf("step %d (%s)", i+1, s.Steps[i].At)
+		if err := r.moment(p, &s.Steps[i], i, start); err != nil {
+			return nil, fmt.Errorf("scenario %s, %s: %w", s.File, at, err)
+		}
+		if e := s.Steps[i].Expect; e != nil {
+			p.compare(at, e)
+		}
+	}
+	p.compare("at the end", &s.Expect)
+	return p, nil
+}
+
+// configured is the configuration with what the scenario replaces.
+func (r *Runner) configured(s *Scenario) (orchestrator.Doc, error) {
+	cfg := r.Config
+	if s.Mode != "" {
+		cfg.Mode = orchestrator.Mode(s.Mode)
+	}
+	if s.Confirm != "" {
+		d, err := time.ParseDuration(s.Confirm)
+		if err != nil {
+			return orchestrator.Doc{}, fmt.Errorf("scenario %s: confirm_before_page: %w", s.File, err)
+		}
+		if cfg.Policies.Limits.ConfirmPage = d.Milliseconds(); d == 0 {
+			cfg.Policies.Limits.ConfirmPage = -1
+		}
+	}
+	body, err := json.Marshal(&cfg)
+	if err != nil {
+		return orchestrator.Doc{}, fmt.Errorf("scenario %s: %w", s.File, err)
+	}
+	return orchestrator.Doc{Kind: orchestrator.DocConfig, Hash: "scenario", Body: body}, nil
+}
+
+// moment lets time pass and does what happens then.
+func (r *Runner) moment(p *Played, m *Moment, i int, start time.Time) error {
+	at, err := time.ParseDuration(m.At)
+	if err != nil {
+		return fmt.Errorf("at: %q is not a time like 90s or 2h5m", m.At)
+	}
+	if err := p.Until(start.Add(at).UnixMilli()); err != nil {
+		return err
+	}
+	now := time.UnixMilli(p.Now()).UTC()
+	for typ, told := range m.told() {
+		if told == nil {
+			continue
+		}
+		records, err := r.event(typ, told, i, now)
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
+			if _, err := p.Take(rec); err != nil {
+				return err
+			}
+		}
+	}
+	if m.Say != "" {
+		return r.say(p, m, i, now)
+	}
+	return nil
+}
+
+func (m *Moment) told() map[string]Told {
+	return map[string]Told{
+		orchestrator.AlertFiring: m.Alert, orchestrator.AlertResolved: m.Resolved,
+		orchestrator.WebhookFailed: m.Webhook, orchestrator.WebhookRecovered: m.Recovered,
+		orchestrator.DeployCreated: m.Created, orchestrator.DeployFailed: m.Failed, orchestrator.DeployPromoted: m.Promoted,
+		orchestrator.DeployRolledBack: m.Back, orchestrator.DeployChanged: m.Changed,
+	}
+}
+
+// event makes a CloudEvent of what is told and reads it as one that arrived.
+func (r *Runner) event(typ string, told Told, i int, now time.Time) ([]orchestrator.Record, error) {
+	data := maps.Clone(told)
+	take := func(key, otherwise string) string {
+		v, ok := data[key]
+		delete(data, key)
+		if !ok {
+			return otherwise
+		}
+		return fmt.Sprint(v)
+	}
+	source := take("source", "monitor")
+	id, origin := take("id", fmt.Sprint("step", i+1)), take("origin", "http/"+source)
+	unsigned := take("unsigned", "") == "true"
+	when := now
+	if strings.HasPrefix(typ, "backout.alert.firing") {
+		starts, err := startsAt(take("starts_at", "0s"), now)
+		if err != nil {
+			return nil, err
+		}
+		if starts.IsZero() {
+			when = starts
+		} else {
+			data["starts_at"] = starts.Format(time.RFC3339Nano)
+		}
+	}
+	if seen, ok := data["first_seen"]; ok {
+		first, err := startsAt(fmt.Sprint(seen), now)
+		if err != nil {
+			return nil, err
+		}
+		data["first_seen"] = first.Format(time.RFC3339Nano)
+	}
+	envelope := map[string]any{"specversion": "1.0", "id": id, "source": source, "type": typ, "data": data}
+	if !when.IsZero() {
+		envelope["time"] = when.Format(time.RFC3339Nano)
+	}
+	body, err := json.Marshal(envelope)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the event: %w", err)
+	}
+	return r.Decode(origin, body, unsigned)
+}
+
+// startsAt reads a time before now, such as -20m; none is the zero time.
+func startsAt(text string, now time.Time) (time.Time, error) {
+	if text == "none" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a time like -20m, and not none", text)
+	}
+	return now.Add(d), nil
+}
+
+// say lets a person speak.
+func (r *Runner) say(p *Played, m *Moment, i int, now time.Time) error {
+	who, words, ok := strings.Cut(m.Say, ":")
+	if !ok {
+		return errors.New("say: write who says what, such as `ann: ack INC-1`")
+	}
+	c, err := r.Words(strings.TrimSpace(words), now)
+	if err != nil {
+		return err
+	}
+	c.ID, c.Via, c.Person = fmt.Sprint("say", i), "cli", strings.TrimSpace(who)
+	folded, err := p.Take(orchestrator.Record{Command: &c})
+	if err != nil {
+		return err
+	}
+	for _, reply := range folded.Replies {
+		switch {
+		case !reply.OK && m.Refused == "":
+			p.wrong("`%s` was refused: %s", m.Say, reply.Text)
+		case m.Refused != "" && (reply.OK || !strings.Contains(reply.Text, m.Refused)):
+			p.wrong("`%s` should be refused with %q, the answer was: %s", m.Say, m.Refused, reply.Text)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package scenarios
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+//go:embed *.yaml
+var embedded embed.FS
+
+// WorldFile is the configuration that the scenarios of a folder run with, unless
+// another one is given. It is a backout.yaml.
+const WorldFile = "world.yaml"
+
+// Embedded are the scenarios that come with Backout.
+func Embedded() fs.FS { return embedded }
+
+// Scenario is one file.
+type Scenario struct {
+	// File is where it stands.
+	File  string `yaml:"-"`
+	Title string `yaml:"scenario"`
+	// Start is when it begins, RFC 3339; 2026-11-23T04:00:00Z when left out.
+	Start string `yaml:"start"`
+	// Mode replaces that of the configuration: shadow, advise or live.
+	Mode string `yaml:"mode"`
+	// Confirm replaces policies.limits.confirm_before_page, such as 2m or 0s.
+	Confirm string   `yaml:"confirm_before_page"`
+	Steps   []Moment `yaml:"steps"`
+	Expect  Expect   `yaml:"expect"`
+}
+
+// Moment is what happens at one time. Exactly one thing happens; expect is compared
+// after it.
+type Moment struct {
+	// At is how long after the start, such as 90s or 2h5m.
+	At string `yaml:"at"`
+
+	Alert     Told `yaml:"alert"`
+	Resolved  Told `yaml:"resolved"`
+	Webhook   Told `yaml:"webhook"`
+	Recovered Told `yaml:"recovered"`
+	Created   Told `yaml:"created"`
+	Failed    Told `yaml:"failed"`
+	Promoted  Told `yaml:"promoted"`
+	Back      Told `yaml:"rolledback"`
+	Changed   Told `yaml:"changed"`
+
+	// Say is who says what, as in chat: "ann: snooze INC-1 4h".
+	Say string `yaml:"say"`
+	// Refused is set when what is said must be refused; it is part of the answer.
+	Refused string `yaml:"refused"`
+
+	Expect *Expect `yaml:"expect"`
+}
+
+// Told are the fields of an event's data. Beside those of the contract: source (who
+// says it), id, origin (where it came in, http/SOURCE when left out), unsigned, and
+// starts_at as a time before now such as -20m, or none.
+type Told map[string]any
+
+// Expect is what must be so. What is left out is not compared.
+type Expect struct {
+	Incidents []Incident `yaml:"incidents"`
+	// Pages is how many pages people got, Effects the actions that changed
+	// something, in order.
+	Pages   *int      `yaml:"pages"`
+	Effects *[]string `yaml:"effects"`
+	// Why is what must stand in the reason of an event, by its id.
+	Why map[string]string `yaml:"why"`
+	// Held is how many signals are held back; Quarantined how many events are in
+	// quarantine.
+	Held        *int `yaml:"held"`
+	Quarantined *int `yaml:"quarantined"`
+	// Findings are the kinds of what Backout finds wrong with itself.
+	Findings *[]string `yaml:"findings"`
+}
+
+// Incident is what must be so of one incident; the n-th of the list is INC-n. The
+// list must name all.
+type Incident struct {
+	Project   string `yaml:"project"`
+	State     string `yaml:"state"`
+	Severity  string `yaml:"severity"`
+	Component string `yaml:"component"`
+	// Playbook is the one that leads, "none" for no one yet.
+	Playbook string `yaml:"playbook"`
+	// Suspect is the deployment blamed, or none.
+	Suspect string `yaml:"suspect"`
+	// Score is from-to in parts of 1000, such as 800-1000.
+	Score string `yaml:"score"`
+	// Reasons and Timeline are texts that must stand there, Never ones that must not
+	// stand in the timeline.
+	Reasons  Texts `yaml:"reasons"`
+	Timeline Texts `yaml:"timeline"`
+	Never    Texts `yaml:"never"`
+	Pages    *int  `yaml:"pages"`
+	Firing   *int  `yaml:"firing"`
+	Signals  *int  `yaml:"signals"`
+	// Also are the other projects of it, Upstream what they have in common.
+	Also     []string `yaml:"also"`
+	Upstream string   `yaml:"upstream"`
+	// Waits are the steps that wait for people.
+	Waits []string `yaml:"waits"`
+}
+
+// Texts is one text or several.
+type Texts []string
+
+// UnmarshalYAML reads a text or a list of texts.
+func (t *Texts) UnmarshalYAML(b []byte) error {
+	var one string
+	if yaml.Unmarshal(b, &one) == nil {
+		*t = Texts{one}
+		return nil
+	}
+	var all []string
+	if err := yaml.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	*t = all
+	return nil
+}
+
+const startsAlone = "2026-11-23T04:00:00Z"
+
+// Load reads the scenarios at the top of a folder, by name. A file that begins with
+// the key scenario is one; others are left alone.
+func Load(folder fs.FS) ([]Scenario, error) {
+	names, err := fs.Glob(folder, "*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("listing scenarios: %w", err)
+	}
+	slices.Sort(names)
+	var out []Scenario
+	for _, name := range names {
+		if path.Base(name) == WorldFile {
+			continue
+		}
+		src, err := fs.ReadFile(folder, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading the scenario %s: %w", name, err)
+		}
+		s, err := Parse(name, src)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("there is no scenario here; one is a file NAME.yaml that begins with `scenario: TITLE`")
+	}
+	return out, nil
+}
+
+// Parse reads one scenario. The error has file, line and column.
+func Parse(file string, src []byte) (Scenario, error) {
+	s := Scenario{File: file}
+	if err := yaml.UnmarshalWithOptions(src, &s, yaml.Strict()); err != nil {
+		return s, fmt.Errorf("reading the scenario %s: %s", file, strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	if s.Start == "" {
+		s.Start = startsAlone
+	}
+	if _, err := time.Parse(time.RFC3339, s.Start); err != nil {
+		return s, fmt.Errorf("scenario %s: start: %q is not a time like %s", file, s.Start, startsAlone)
+	}
+	if s.Title == "" {
+		return s, fmt.Errorf("scenario %s has no title; begin it with `scenario: what it shows`", file)
+	}
+	return s, nil
+}
