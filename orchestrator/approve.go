@@ -327,6 +327,9 @@ func (p *pass) unanswered(l *loaded, st *Step, node *Node, why string) {
 func (p *pass) answered(l *loaded, st *Step, node *Node, v Vote, answer string) {
 	by := v.By
 	st.Answer = answer
+	if p.v2() && !st.Asked && st.Approval != nil && by != "backout" {
+		st.Approval.Votes = append(st.Approval.Votes, v)
+	}
 	p.line(l, by, "answered "+st.ID+": "+answer+suffix(v.Reason))
 	if !st.Asked {
 		p.finish(l, st, node, answer)

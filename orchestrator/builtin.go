@@ -10,7 +10,7 @@ import (
 // builtIn reports whether the fold itself carries the action out.
 func builtIn(action string) bool {
 	switch action {
-	case "deployment.verdict", "deployment.hold", "deployment.unhold", "status.publish":
+	case "deployment.verdict", "deployment.hold", "deployment.unhold", "status.publish", "plan.lead":
 		return true
 	}
 	return false
@@ -24,6 +24,8 @@ func (p *pass) runBuiltIn(l *loaded, st *Step, node *Node) {
 		Kind       string   `json:"kind"`
 		Text       string   `json:"text"`
 		Components []string `json:"components"`
+		Playbook   string   `json:"playbook"`
+		ChosenIn   string   `json:"chosen_in"`
 	}
 	if len(st.Inputs) > 0 && !decode(st.Inputs, &in) {
 		p.fail(l, st, node, "its inputs have the wrong types")
@@ -51,7 +53,28 @@ func (p *pass) runBuiltIn(l *loaded, st *Step, node *Node) {
 	case "status.publish":
 		p.publish(l, in.Kind, in.Text, in.Components)
 		p.finish(l, st, node, in.Kind)
+	case "plan.lead":
+		p.leadByStep(l, st, node, in.Playbook, in.ChosenIn)
 	}
+}
+
+// leadByStep lets another playbook lead because a step of this one says so. Who
+// chose it counts as having asked for it.
+func (p *pass) leadByStep(l *loaded, st *Step, node *Node, playbook, chosenIn string) {
+	if p.s.meta.Playbooks[playbook] == "" {
+		p.fail(l, st, node, "there is no playbook "+strconv.Quote(playbook))
+		return
+	}
+	p.to(l, st, "done", playbook+" leads")
+	for _, asked := range l.steps {
+		if asked.ID == chosenIn && asked.Round == st.Round && asked.Approval != nil && len(asked.Approval.Votes) > 0 {
+			v := asked.Approval.Votes[len(asked.Approval.Votes)-1]
+			l.inc.Requester, l.inc.Reason = v.By, clip(or(v.Reason, "chosen in "+chosenIn), 300)
+		}
+	}
+	p.cancelSteps(l, "playbook "+playbook+" leads now")
+	l.inc.PagedAt = 0
+	p.lead(l, playbook)
 }
 
 func targetText(v Verdict) string {

@@ -38,6 +38,8 @@ func (s *State) rests(inc *Incident) string {
 		return "its end: it closes at " + moment(inc.Timer, s.meta.Now) + " unless it comes back"
 	case inc.State == Resolved:
 		return "a person: `close " + IncidentName(inc.N) + "`"
+	case inc.Confirm > 0:
+		return "a second source, or until " + moment(inc.Confirm, s.meta.Now) + ": then people are woken if it still fires"
 	case inc.Stopped != "":
 		return "a person: " + word + "; the plan was stopped by " + inc.Stopped
 	case inc.Firing > 0:

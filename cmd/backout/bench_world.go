@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -45,6 +46,9 @@ func (w benchWorld) config() orchestrator.Config {
 	cfg := orchestrator.Config{
 		Mode:   orchestrator.Live,
 		People: []orchestrator.Person{{ID: benchPerson, Name: benchPerson, Roles: []string{"on-call"}}},
+		// What is measured is the road of an incident, not how long it waits to be
+		// sure, nor what is counted instead of kept.
+		Policies: orchestrator.Policies{Limits: orchestrator.Limits{ConfirmPage: -1, SourceBudget: math.MaxInt32}},
 	}
 	for i := w.first; i < w.first+w.environments; i++ {
 		if i == w.first || i%benchPerProject == 0 {

@@ -152,7 +152,7 @@ func (w *world) genesis() {
 		People: []orchestrator.Person{{ID: "ann", Roles: []string{"on-call", "devops-lead"}}},
 		Policies: orchestrator.Policies{
 			Autonomy: []orchestrator.Autonomy{{Action: "*", Do: orchestrator.DoAuto, Veto: veto, Roles: []string{"on-call"}, Quorum: 1}},
-			Limits:   orchestrator.Limits{AutoPerHour: autoPerHour},
+			Limits:   orchestrator.Limits{AutoPerHour: autoPerHour, ConfirmPage: -1},
 		},
 	}
 	for _, e := range environments() {
