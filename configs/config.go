@@ -89,6 +89,8 @@ type Project struct {
 	Components    []Component   `yaml:"components"`
 	Environments  []Environment `yaml:"environments"`
 	Hotfix        Hotfix        `yaml:"hotfix"`
+	// Repository is owner/name at GitHub, whose news are about this project.
+	Repository string `yaml:"repository"`
 	Match         []Match       `yaml:"match"`
 	// Audience is who the project's notices go to; there is no default "everyone".
 	Audience string `yaml:"audience"`
@@ -112,6 +114,8 @@ type Environment struct {
 	KnownGood   KnownGood   `yaml:"known_good"`
 	BuildMarker BuildMarker `yaml:"build_marker"`
 	Probes      []Probe     `yaml:"probes"`
+	// GitHub is what GitHub calls this environment; its id when left out.
+	GitHub string `yaml:"github"`
 }
 
 // Domain is a host that serves the environment: written as a plain host, or with

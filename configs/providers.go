@@ -68,6 +68,7 @@ type Probing struct {
 type Hooks struct {
 	Vercel       *Hook `yaml:"vercel"`
 	Alertmanager *Hook `yaml:"alertmanager"`
+	GitHub       *Hook `yaml:"github"`
 	Grafana      *Hook `yaml:"grafana"`
 	Sentry       *Hook `yaml:"sentry"`
 	UptimeRobot  *Hook `yaml:"uptimerobot"`

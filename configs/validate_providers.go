@@ -65,7 +65,7 @@ func (k *checker) baseURL(path, base string, private []Network) {
 // hookAuth lists the ways each source is able to prove who it is, none last.
 func hookAuth(source string) []string {
 	switch source {
-	case "vercel", "sentry":
+	case "github", "sentry", "vercel":
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
@@ -81,6 +81,7 @@ func hookAuth(source string) []string {
 func (k *checker) hooks() {
 	k.hook("vercel", k.c.Hooks.Vercel)
 	k.hook("alertmanager", k.c.Hooks.Alertmanager)
+	k.hook("github", k.c.Hooks.GitHub)
 	k.hook("grafana", k.c.Hooks.Grafana)
 	k.hook("sentry", k.c.Hooks.Sentry)
 	k.hook("uptimerobot", k.c.Hooks.UptimeRobot)

@@ -19,7 +19,7 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 	}
 	o := gateway.Options{
 		Sources: hookSources(a.cfg.Hooks), Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
-		VercelProjects: a.vercelProjects(), Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
+		VercelProjects: a.vercelProjects(), Repositories: repositories(a.cfg), Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
 	}
 	if actions.chat != nil {
 		inbound := actions.chat.Handler(slack.HandlerOptions{Person: a.slackPerson, Command: a.slackCommand})
@@ -70,7 +70,7 @@ func hookSources(h configs.Hooks) []gateway.Source {
 // configuredHooks are the sources by their names; nil are those left out.
 func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
 	return map[string]*configs.Hook{
-		"alertmanager": h.Alertmanager, "events": h.Events, "grafana": h.Grafana, "sentry": h.Sentry,
+		"alertmanager": h.Alertmanager, "events": h.Events, "github": h.GitHub, "grafana": h.Grafana, "sentry": h.Sentry,
 		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel,
 	}
 }

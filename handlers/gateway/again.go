@@ -49,6 +49,8 @@ func (d Delivery) again(q *orchestrator.Quarantined) (Decoded, error) {
 		return DecodeAlertmanager(d)
 	case "http/" + sourceVercel:
 		return DecodeVercel(d)
+	case "http/" + sourceGitHub:
+		return Decoded{}, errors.New("GitHub's bodies are not kept, they may hold secrets; redeliver it in the webhook's settings at GitHub")
 	case "http/" + sourceEvents:
 		return DecodeCloudEvents(d)
 	}

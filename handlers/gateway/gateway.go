@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -33,6 +34,8 @@ type Options struct {
 	// VercelProjects maps Vercel's project ids to Backout's. One that is not
 	// listed is left to the match rules, under the label vercel_project.
 	VercelProjects map[string]string
+	// Repositories says which projects live in which repository of GitHub.
+	Repositories github.Places
 	// Chat handlers are mounted at /chat/NAME and verify their senders themselves.
 	Chat map[string]http.Handler
 	// Status is mounted at /status and below.
@@ -71,6 +74,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{opt: o, sources: map[string]Source{}, decoders: map[string]decoder{
 		sourceAlertmanager: DecodeAlertmanager,
+		sourceGitHub:       DecodeGitHub,
 		sourceGrafana:      DecodeGrafana,
 		sourceSentry:       DecodeSentry,
 		sourceUptimeRobot:  DecodeUptimeRobot,

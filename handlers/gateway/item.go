@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -20,6 +21,7 @@ type Delivery struct {
 	// Unsigned is set when nothing authenticated the sender.
 	Unsigned       bool
 	VercelProjects map[string]string
+	Repositories   github.Places
 }
 
 // Decoded is what a delivery contained.

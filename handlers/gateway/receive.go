@@ -29,7 +29,7 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, s)
 		return
 	}
-	d := Delivery{Origin: "http/" + s.Name, Project: s.Project, Header: r.Header, Unsigned: unsigned, VercelProjects: g.opt.VercelProjects}
+	d := Delivery{Origin: "http/" + s.Name, Project: s.Project, Header: r.Header, Unsigned: unsigned, VercelProjects: g.opt.VercelProjects, Repositories: g.opt.Repositories}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	d.Body = body
 	if err != nil {
@@ -52,7 +52,7 @@ func (g *Gateway) tokenAdmits(r *http.Request, s Source) bool {
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Delivery) {
 	decoded, unreadable := g.decoders[s.Name](d)
 	if unreadable != nil {
-		decoded = single(badItem(d.Origin, unreadable.Error(), d.Body))
+		decoded = single(badItem(d.Origin, unreadable.Error(), s.quotable(d.Body)))
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.patience())
 	defer cancel()

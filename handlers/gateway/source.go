@@ -10,6 +10,7 @@ import (
 const (
 	sourceAlertmanager = "alertmanager"
 	sourceEvents       = "events"
+	sourceGitHub       = "github"
 	sourceGrafana      = "grafana"
 	sourceSentry       = "sentry"
 	sourceUptimeRobot  = "uptimerobot"
@@ -43,10 +44,22 @@ type Source struct {
 
 // patience is how long the source waits for an answer.
 func (s Source) patience() time.Duration {
-	if s.Name == sourceSentry {
+	switch s.Name {
+	case sourceGitHub:
+		return gitHubWait
+	case sourceSentry:
 		return sentryWait
 	}
 	return appendWait
+}
+
+// quotable is what may be kept of a body that cannot be read: nothing where it may
+// hold a secret that no pattern knows.
+func (s Source) quotable(body []byte) []byte {
+	if s.Name == sourceGitHub {
+		return nil
+	}
+	return body
 }
 
 // check refuses a source that could not be verified.
