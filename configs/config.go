@@ -90,8 +90,8 @@ type Project struct {
 	Environments  []Environment `yaml:"environments"`
 	Hotfix        Hotfix        `yaml:"hotfix"`
 	// Repository is owner/name at GitHub, whose news are about this project.
-	Repository string `yaml:"repository"`
-	Match         []Match       `yaml:"match"`
+	Repository string  `yaml:"repository"`
+	Match      []Match `yaml:"match"`
 	// Audience is who the project's notices go to; there is no default "everyone".
 	Audience string `yaml:"audience"`
 }

@@ -70,14 +70,17 @@ type Hooks struct {
 	Alertmanager *Hook `yaml:"alertmanager"`
 	GitHub       *Hook `yaml:"github"`
 	Grafana      *Hook `yaml:"grafana"`
+	PagerDuty    *Hook `yaml:"pagerduty"`
+	SendGrid     *Hook `yaml:"sendgrid"`
 	Sentry       *Hook `yaml:"sentry"`
 	UptimeRobot  *Hook `yaml:"uptimerobot"`
 	Events       *Hook `yaml:"events"`
 }
 
 // Hook says how a source proves who it is. Auth is hmac, bearer, basic,
-// path_secret (the secret is the last part of the path) or none, which is
-// allowed on a loopback listener only. User belongs to basic.
+// path_secret (the secret is the last part of the path), ecdsa (SendGrid; the
+// secret is its public key), routing_key (PagerDuty's shape; the secret stands in
+// the body) or none, which is allowed on a loopback listener only. User belongs to basic.
 type Hook struct {
 	Auth   string `yaml:"auth"`
 	User   string `yaml:"user"`

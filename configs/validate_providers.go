@@ -69,6 +69,10 @@ func hookAuth(source string) []string {
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
+	case "pagerduty":
+		return []string{"routing_key", "none"}
+	case "sendgrid":
+		return []string{"ecdsa", "none"}
 	case "uptimerobot":
 		return []string{"path_secret", "bearer", "basic", "none"}
 	case "grafana":
@@ -83,6 +87,8 @@ func (k *checker) hooks() {
 	k.hook("alertmanager", k.c.Hooks.Alertmanager)
 	k.hook("github", k.c.Hooks.GitHub)
 	k.hook("grafana", k.c.Hooks.Grafana)
+	k.hook("pagerduty", k.c.Hooks.PagerDuty)
+	k.hook("sendgrid", k.c.Hooks.SendGrid)
 	k.hook("sentry", k.c.Hooks.Sentry)
 	k.hook("uptimerobot", k.c.Hooks.UptimeRobot)
 	k.hook("events", k.c.Hooks.Events)

@@ -70,7 +70,8 @@ func hookSources(h configs.Hooks) []gateway.Source {
 // configuredHooks are the sources by their names; nil are those left out.
 func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
 	return map[string]*configs.Hook{
-		"alertmanager": h.Alertmanager, "events": h.Events, "github": h.GitHub, "grafana": h.Grafana, "sentry": h.Sentry,
+		"alertmanager": h.Alertmanager, "events": h.Events, "github": h.GitHub, "grafana": h.Grafana,
+		"pagerduty": h.PagerDuty, "sendgrid": h.SendGrid, "sentry": h.Sentry,
 		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel,
 	}
 }

@@ -47,6 +47,10 @@ func (d Delivery) again(q *orchestrator.Quarantined) (Decoded, error) {
 	case "http/" + sourceAlertmanager:
 		d.Body = asDelivery(d.Body)
 		return DecodeAlertmanager(d)
+	case "http/" + sourcePagerDuty:
+		return DecodePagerDuty(d)
+	case "http/" + sourceSendGrid:
+		return DecodeSendGrid(d)
 	case "http/" + sourceVercel:
 		return DecodeVercel(d)
 	case "http/" + sourceGitHub:

@@ -39,6 +39,8 @@ func TestAgain(t *testing.T) {
 		{"a CloudEvent", line("http/events", "odd"), cloud, []string{"ci/1"}, ""},
 		{"a batch with a bad one", line("http/events", "odd"), `[{}, ` + cloud + `]`, []string{"ci/1"}, ""},
 		{"a message of NATS", line("nats/shop", "odd"), cloud, []string{"ci/1"}, ""},
+		{"an event in PagerDuty's shape", line("http/pagerduty", "odd"), `{"event_action":"resolve","dedup_key":"k","payload":{"timestamp":"2026-11-23T08:54:21Z"}}`, []string{"k/resolve/1795424061000"}, ""},
+		{"GitHub's, whose bodies are not kept", line("http/github", "odd"), ``, nil, "redeliver it"},
 		{"an event as it was read", read, "", []string{"v1"}, ""},
 		{"for another project than its account may", line("nats/bakery", "odd"), cloud, nil, "may only speak for bakery"},
 		{"under a subject its account may not", line("nats/shop", "the type x does not belong under the subject backout.event.deploy.shop"), cloud, nil, "publish it again"},

@@ -76,6 +76,8 @@ func New(o Options) (*Gateway, error) {
 		sourceAlertmanager: DecodeAlertmanager,
 		sourceGitHub:       DecodeGitHub,
 		sourceGrafana:      DecodeGrafana,
+		sourcePagerDuty:    DecodePagerDuty,
+		sourceSendGrid:     DecodeSendGrid,
 		sourceSentry:       DecodeSentry,
 		sourceUptimeRobot:  DecodeUptimeRobot,
 		sourceVercel:       DecodeVercel,
@@ -111,6 +113,9 @@ func (g *Gateway) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("POST /hooks/{source}", g.receive)
 	mux.HandleFunc("POST /hooks/{source}/{secret}", g.receive)
+	if _, configured := g.sources[sourcePagerDuty]; configured {
+		mux.HandleFunc("POST "+pagerDutyPath, g.enqueue)
+	}
 	for name, h := range g.opt.Chat {
 		mux.Handle("POST /chat/"+name, http.MaxBytesHandler(h, MaxBody))
 	}

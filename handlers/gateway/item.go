@@ -31,6 +31,8 @@ type Decoded struct {
 	Ignored int
 	// Truncated is how many alerts the sender says it left out.
 	Truncated int
+	// DedupKey is what PagerDuty's clients are told.
+	DedupKey string
 	// bad counts the items that cannot be understood.
 	bad int
 }

@@ -36,7 +36,7 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 		g.unread(w, r, s, d, err)
 		return
 	}
-	if s.Auth == AuthHMAC && !g.tokenAdmits(r, s) && !signed(s, r.Header, body) {
+	if !g.proven(r, s, &d) {
 		g.refuse(w, r, s)
 		return
 	}
@@ -67,6 +67,10 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Deliv
 	if decoded.Truncated > 0 {
 		g.opt.Logger.WarnContext(ctx, "a sender left alerts out of a message; raise its max_alerts", "source", s.Name, "left_out", decoded.Truncated)
 	}
+	if s.Name == sourcePagerDuty {
+		answerEnqueued(w, decoded, unreadable)
+		return
+	}
 	if unreadable != nil {
 		answerError(w, http.StatusBadRequest, cleanText(unreadable.Error(), maxReason)+"; it is kept in quarantine")
 		return
@@ -94,6 +98,10 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, s Source) {
 	if s.Auth == AuthBasic {
 		w.Header().Set("WWW-Authenticate", `Basic realm="backout"`)
 	}
+	if s.Name == sourcePagerDuty {
+		answerPagerDuty(w, http.StatusUnauthorized, refusalText(s))
+		return
+	}
 	answerError(w, http.StatusUnauthorized, refusalText(s))
 }
 
@@ -101,6 +109,10 @@ func refusalText(s Source) string {
 	switch s.Auth {
 	case AuthHMAC:
 		return "the signature is wrong or missing: " + signatureOf(s).says
+	case AuthECDSA:
+		return "the signature is wrong or missing: " + mailSignature + " must be the ECDSA signature of " + mailTimestamp + " and the raw body by the key of hooks." + s.Name
+	case AuthRoutingKey:
+		return "'routing_key' is missing, or is not the secret of hooks." + s.Name
 	case AuthBasic:
 		return "user or password is wrong or missing: send Authorization: Basic"
 	case AuthPathSecret:
@@ -117,7 +129,7 @@ func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Del
 		answerError(w, http.StatusBadRequest, "the body ended early; send it again")
 		return
 	}
-	if s.Auth != AuthHMAC {
+	if !s.byBody() {
 		ctx, cancel := context.WithTimeout(r.Context(), appendWait)
 		defer cancel()
 		if err := g.keep(ctx, []Item{badItem(d.Origin, "the body is over 1 MiB and was not read; send fewer items at once", d.Body)}); err != nil {

@@ -18,7 +18,7 @@ func TokenHash(token string) string {
 }
 
 // admitted reports whether a request may go on to its body. A signature is
-// checked later, over the body.
+// checked later, over the body (see proven).
 func (g *Gateway) admitted(r *http.Request, s Source) (ok, unsigned bool) {
 	if s.Name == sourceEvents && g.tokenKnown(r) {
 		return true, false
@@ -29,7 +29,7 @@ func (g *Gateway) admitted(r *http.Request, s Source) (ok, unsigned bool) {
 	switch s.Auth {
 	case AuthNone:
 		return true, true
-	case AuthHMAC:
+	case AuthHMAC, AuthECDSA, AuthRoutingKey:
 		return true, false
 	case AuthBearer:
 		return oneOf(s.Secrets, bearer(r)), false
