@@ -67,6 +67,7 @@ type Probing struct {
 // out is nil and answers 401.
 type Hooks struct {
 	Vercel       *Hook `yaml:"vercel"`
+	VercelDrain  *Hook `yaml:"vercel-drain"`
 	Alertmanager *Hook `yaml:"alertmanager"`
 	GitHub       *Hook `yaml:"github"`
 	Grafana      *Hook `yaml:"grafana"`
@@ -85,4 +86,6 @@ type Hook struct {
 	Auth   string `yaml:"auth"`
 	User   string `yaml:"user"`
 	Secret Secret `yaml:"secret"`
+	// Verify belongs to vercel-drain: the code by which Vercel sees whose it is.
+	Verify string `yaml:"verify"`
 }

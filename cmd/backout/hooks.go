@@ -54,7 +54,7 @@ func hookSources(h configs.Hooks) []gateway.Source {
 		if hook == nil {
 			continue
 		}
-		s := gateway.Source{Name: name, Auth: hook.Auth}
+		s := gateway.Source{Name: name, Auth: hook.Auth, Verify: hook.Verify}
 		if hook.Secret.IsSet() {
 			secret := hook.Secret.Reveal()
 			if hook.Auth == "basic" {
@@ -72,7 +72,7 @@ func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
 	return map[string]*configs.Hook{
 		"alertmanager": h.Alertmanager, "events": h.Events, "github": h.GitHub, "grafana": h.Grafana,
 		"pagerduty": h.PagerDuty, "sendgrid": h.SendGrid, "sentry": h.Sentry,
-		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel,
+		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel, "vercel-drain": h.VercelDrain,
 	}
 }
 

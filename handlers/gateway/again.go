@@ -19,7 +19,7 @@ func Again(q *orchestrator.Quarantined, body []byte, vercelProjects map[string]s
 	if q.Event != nil {
 		ev := *q.Event
 		ev.Inbox = 0
-		if ev.Project == "" && ev.Source == sourceVercel {
+		if ev.Project == "" && (ev.Source == sourceVercel || ev.Source == sourceVercelDrain) {
 			ev.Project = vercelProjects[ev.Labels["vercel_project"]]
 		}
 		return []orchestrator.Event{ev}, nil
@@ -55,6 +55,8 @@ func (d Delivery) again(q *orchestrator.Quarantined) (Decoded, error) {
 		return DecodeVercel(d)
 	case "http/" + sourceGitHub:
 		return Decoded{}, errors.New("GitHub's bodies are not kept, they may hold secrets; redeliver it in the webhook's settings at GitHub")
+	case "http/" + sourceVercelDrain:
+		return Decoded{}, errors.New("lines of a log drain are not kept, so there is nothing to read again")
 	case "http/" + sourceEvents:
 		return DecodeCloudEvents(d)
 	}

@@ -2,7 +2,7 @@
 // that arrives becomes a record: it verifies who sends, decodes, redacts and
 // appends. It owns the routes of the public listener, a decoder per sender
 // (CloudEvents, Alertmanager, GitHub, Grafana, PagerDuty's shape,
-// SendGrid, Sentry, UptimeRobot, Vercel), the redactor and the parser of what people
+// SendGrid, Sentry, UptimeRobot, Vercel and its log drains), the redactor and the parser of what people
 // say.
 //
 // It must not decide anything: whose project an alert is, whether it is fresh,

@@ -81,6 +81,7 @@ func New(o Options) (*Gateway, error) {
 		sourceSentry:       DecodeSentry,
 		sourceUptimeRobot:  DecodeUptimeRobot,
 		sourceVercel:       DecodeVercel,
+		sourceVercelDrain:  DecodeVercelDrain,
 		sourceEvents:       DecodeCloudEvents,
 	}}
 	if o.Tokens != nil {
@@ -115,6 +116,9 @@ func (g *Gateway) Handler() http.Handler {
 	mux.HandleFunc("POST /hooks/{source}/{secret}", g.receive)
 	if _, configured := g.sources[sourcePagerDuty]; configured {
 		mux.HandleFunc("POST "+pagerDutyPath, g.enqueue)
+	}
+	if s := g.sources[sourceVercelDrain]; s.Verify != "" {
+		mux.HandleFunc("GET /hooks/"+sourceVercelDrain, g.drainLooked)
 	}
 	for name, h := range g.opt.Chat {
 		mux.Handle("POST /chat/"+name, http.MaxBytesHandler(h, MaxBody))

@@ -24,6 +24,7 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 	if answered {
 		return
 	}
+	s.ownDrain(w)
 	ok, unsigned := g.admitted(r, s)
 	if !ok {
 		g.refuse(w, r, s)
@@ -34,6 +35,10 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 	d.Body = body
 	if err != nil {
 		g.unread(w, r, s, d, err)
+		return
+	}
+	if s.Verify != "" && len(body) == 0 {
+		g.drainLooked(w, r)
 		return
 	}
 	if !g.proven(r, s, &d) {

@@ -17,6 +17,7 @@ const (
 	sourceSentry       = "sentry"
 	sourceUptimeRobot  = "uptimerobot"
 	sourceVercel       = "vercel"
+	sourceVercelDrain  = "vercel-drain"
 )
 
 // How a sender proves who it is.
@@ -47,6 +48,8 @@ type Source struct {
 	Secrets []string
 	// Project, when set, is the only project this source may speak for.
 	Project string
+	// Verify is the value of the header x-vercel-verify, for a drain.
+	Verify string
 }
 
 // patience is how long the source waits for an answer.
@@ -64,7 +67,7 @@ func (s Source) patience() time.Duration {
 // hold a secret that no pattern knows, and no addresses of users.
 func (s Source) quotable(body []byte) []byte {
 	switch s.Name {
-	case sourceGitHub, sourcePagerDuty:
+	case sourceGitHub, sourcePagerDuty, sourceVercelDrain:
 		return nil
 	case sourceSendGrid:
 		return maskAddresses(body)

@@ -79,8 +79,8 @@ type signature struct {
 
 func signatureOf(s Source) signature {
 	switch s.Name {
-	case sourceVercel:
-		return signature{"X-Vercel-Signature", "", sha1.New, "x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the webhook's secret"}
+	case sourceVercel, sourceVercelDrain:
+		return signature{"X-Vercel-Signature", "", sha1.New, "x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the secret of the webhook or drain"}
 	case sourceSentry:
 		return signature{"Sentry-Hook-Signature", "", sha256.New, "Sentry-Hook-Signature must be the hex HMAC-SHA256 of the raw body with the integration's client secret"}
 	case sourceGrafana:
