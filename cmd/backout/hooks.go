@@ -54,17 +54,21 @@ func hookSources(h configs.Hooks) []gateway.Source {
 		if hook == nil {
 			continue
 		}
-		s := gateway.Source{Name: name, Auth: hook.Auth, Verify: hook.Verify}
-		if hook.Secret.IsSet() {
-			secret := hook.Secret.Reveal()
-			if hook.Auth == "basic" {
-				secret = hook.User + ":" + secret
-			}
-			s.Secrets = []string{secret}
-		}
-		out = append(out, s)
+		out = append(out, hookSource(name, hook))
 	}
 	return out
+}
+
+func hookSource(name string, hook *configs.Hook) gateway.Source {
+	s := gateway.Source{Name: name, Auth: hook.Auth, Verify: hook.Verify}
+	if hook.Secret.IsSet() {
+		secret := hook.Secret.Reveal()
+		if hook.Auth == "basic" {
+			secret = hook.User + ":" + secret
+		}
+		s.Secrets = []string{secret}
+	}
+	return s
 }
 
 // configuredHooks are the sources by their names; nil are those left out.

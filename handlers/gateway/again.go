@@ -43,6 +43,10 @@ func (d Delivery) again(q *orchestrator.Quarantined) (Decoded, error) {
 		d.Project = project
 		return single(d.structured(bytes.TrimSpace(d.Body))), nil
 	}
+	if project, ok := strings.CutPrefix(d.Origin, tokenOrigin); ok {
+		d.Project = project
+		return DecodeCloudEvents(d)
+	}
 	switch d.Origin {
 	case "http/" + sourceAlertmanager:
 		d.Body = asDelivery(d.Body)

@@ -43,6 +43,8 @@ func TestAgain(t *testing.T) {
 		{"GitHub's, whose bodies are not kept", line("http/github", "odd"), ``, nil, "redeliver it"},
 		{"an event as it was read", read, "", []string{"v1"}, ""},
 		{"for another project than its account may", line("nats/bakery", "odd"), cloud, nil, "may only speak for bakery"},
+		{"for another project than its token may", line("http/events/bakery", "odd"), cloud, nil, "may only speak for bakery"},
+		{"by a token of its project", line("http/events/shop", "odd"), cloud, []string{"ci/1"}, ""},
 		{"under a subject its account may not", line("nats/shop", "the type x does not belong under the subject backout.event.deploy.shop"), cloud, nil, "publish it again"},
 		{"still bad", line("http/events", "odd"), `{"specversion":"1.0"}`, nil, "still cannot be read: id is missing"},
 		{"unreadable", line("http/alertmanager", "odd"), `{"alerts":`, nil, "JSON"},

@@ -18,6 +18,8 @@ type Delivery struct {
 	Project string
 	Header  http.Header
 	Body    []byte
+	// byToken is set when an API token stands in for a signature.
+	byToken bool
 	// Unsigned is set when nothing authenticated the sender.
 	Unsigned       bool
 	VercelProjects map[string]string

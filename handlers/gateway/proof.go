@@ -17,7 +17,7 @@ func (s Source) byBody() bool {
 func (g *Gateway) proven(r *http.Request, s Source, d *Delivery) bool {
 	switch s.Auth {
 	case AuthHMAC:
-		return g.tokenAdmits(r, s) || signed(s, r.Header, d.Body)
+		return d.byToken || signed(s, r.Header, d.Body)
 	case AuthECDSA:
 		fresh, ok := mailSigned(s, r.Header, d.Body, g.opt.Now())
 		d.Unsigned = d.Unsigned || !fresh

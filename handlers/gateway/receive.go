@@ -25,12 +25,12 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.ownDrain(w)
-	ok, unsigned := g.admitted(r, s)
-	if !ok {
+	admission := g.admitted(r, s)
+	if !admission.ok {
 		g.refuse(w, r, s)
 		return
 	}
-	d := Delivery{Origin: "http/" + s.Name, Project: s.Project, Header: r.Header, Unsigned: unsigned, VercelProjects: g.opt.VercelProjects, Repositories: g.opt.Repositories}
+	d := g.delivery(r, s, admission)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	d.Body = body
 	if err != nil {
@@ -46,11 +46,6 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.take(w, r, s, d)
-}
-
-// tokenAdmits: an API token on /hooks/events stands in for a signature.
-func (g *Gateway) tokenAdmits(r *http.Request, s Source) bool {
-	return s.Name == sourceEvents && g.tokenKnown(r)
 }
 
 // take decodes a verified delivery and answers when the log has it.

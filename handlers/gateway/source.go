@@ -75,6 +75,10 @@ func (s Source) quotable(body []byte) []byte {
 	return body
 }
 
+// Check says what is wrong with a source before a listener is there; loopback as in
+// Options.
+func Check(s Source, loopback bool) error { return s.check(Options{Loopback: loopback}) }
+
 // check refuses a source that could not be verified.
 func (s Source) check(o Options) error {
 	if slices.Contains(s.Secrets, "") {
