@@ -79,7 +79,13 @@ type gitHubBody struct {
 	} `json:"alert"`
 }
 
-// DecodeGitHub reads a webhook of GitHub. Its signature covers neither the event's
+// DecodeGitHub reads a webhook of GitHub. To set it up: repository: OWNER/NAME at the
+// project; in the repository's settings a webhook to /hooks/github, content type
+// application/json, a long random secret (hooks.github.secret), the events Deployment
+// statuses, Workflow runs and Secret scanning alerts; and providers.github, so that
+// what GitHub could not deliver is read (handlers/github, Source).
+//
+// Its signature covers neither the event's
 // name nor the delivery's id nor a time: the name must fit the body, ids and times
 // are those of the body. Nothing of a body is ever kept whole, because one of
 // secret scanning may hold the secret.
@@ -103,10 +109,10 @@ func DecodeGitHub(d Delivery) (Decoded, error) {
 		return single(gitHubBad(d, kind+": "+mistake(err))), nil
 	}
 	ev, err := d.gitHub(kind, &body)
-	switch {
-	case err != nil:
+	if err != nil {
 		return single(gitHubBad(d, kind+": "+err.Error())), nil
-	case ev == nil:
+	}
+	if ev == nil {
 		return Decoded{Ignored: 1}, nil
 	}
 	CleanEvent(ev)

@@ -39,7 +39,12 @@ type pagerDutyBody struct {
 	} `json:"payload"`
 }
 
-// DecodePagerDuty reads one event in PagerDuty's shape. The dedup_key is the
+// DecodePagerDuty reads one event in PagerDuty's shape. To set it up: a long random
+// word as hooks.pagerduty.secret; in the sender /v2/enqueue of the public listener as
+// PagerDuty's address (pagerduty_url, url) and the word as the routing or integration
+// key; match rules with source: pagerduty.
+//
+// The dedup_key is the
 // fingerprint; one is made when a trigger has none, and Decoded.DedupKey tells the
 // sender. trigger fires, resolve ends it, acknowledge is of no use here: who may
 // take an incident is known by name. Without a timestamp an event starts nothing

@@ -53,7 +53,12 @@ type drainFailures struct {
 	from, to int64
 }
 
-// DecodeVercelDrain reads a delivery of a log drain, a JSON list or lines of JSON,
+// DecodeVercelDrain reads a log drain. To set it up: a drain of logs to
+// /hooks/vercel-drain, encoding json or ndjson, no compression, environment production,
+// with a secret (hooks.vercel-drain.secret); the code that Vercel shows for the endpoint
+// as hooks.vercel-drain.verify.
+//
+// It reads a delivery of a log drain, a JSON list or lines of JSON,
 // and makes one alert of each route and deployment that answered 5xx in it: never
 // one of each line. A request that wrote several lines counts once. Lines of other
 // answers and of previews are ignored and counted. A drain never says that it is over. No line is ever
