@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -110,7 +111,7 @@ func DecodeGitHub(d Delivery) (Decoded, error) {
 	}
 	ev, err := d.gitHub(kind, &body)
 	if err != nil {
-		return single(gitHubBad(d, kind+": "+err.Error())), nil
+		return single(gitHubBad(d, fmt.Sprintf("%s: %v", kind, err))), nil
 	}
 	if ev == nil {
 		return Decoded{Ignored: 1}, nil
