@@ -91,7 +91,9 @@ type Project struct {
 	Components    []Component   `yaml:"components"`
 	Environments  []Environment `yaml:"environments"`
 	Hotfix        Hotfix        `yaml:"hotfix"`
-	Match         []Match       `yaml:"match"`
+	// Repository is owner/name at GitHub, whose news are about this project.
+	Repository string  `yaml:"repository"`
+	Match      []Match `yaml:"match"`
 	// Audience is who the project's notices go to; there is no default "everyone".
 	Audience string `yaml:"audience"`
 }
@@ -114,6 +116,8 @@ type Environment struct {
 	KnownGood   KnownGood   `yaml:"known_good"`
 	BuildMarker BuildMarker `yaml:"build_marker"`
 	Probes      []Probe     `yaml:"probes"`
+	// GitHub is what GitHub calls this environment; its id when left out.
+	GitHub string `yaml:"github"`
 }
 
 // Domain is a host that serves the environment: written as a plain host, or with

@@ -67,18 +67,25 @@ type Probing struct {
 // out is nil and answers 401.
 type Hooks struct {
 	Vercel       *Hook `yaml:"vercel"`
+	VercelDrain  *Hook `yaml:"vercel-drain"`
 	Alertmanager *Hook `yaml:"alertmanager"`
+	GitHub       *Hook `yaml:"github"`
 	Grafana      *Hook `yaml:"grafana"`
+	PagerDuty    *Hook `yaml:"pagerduty"`
+	SendGrid     *Hook `yaml:"sendgrid"`
 	Sentry       *Hook `yaml:"sentry"`
 	UptimeRobot  *Hook `yaml:"uptimerobot"`
 	Events       *Hook `yaml:"events"`
 }
 
 // Hook says how a source proves who it is. Auth is hmac, bearer, basic,
-// path_secret (the secret is the last part of the path) or none, which is
-// allowed on a loopback listener only. User belongs to basic.
+// path_secret (the secret is the last part of the path), ecdsa (SendGrid; the
+// secret is its public key), routing_key (PagerDuty's shape; the secret stands in
+// the body) or none, which is allowed on a loopback listener only. User belongs to basic.
 type Hook struct {
 	Auth   string `yaml:"auth"`
 	User   string `yaml:"user"`
 	Secret Secret `yaml:"secret"`
+	// Verify belongs to vercel-drain: the code by which Vercel sees whose it is.
+	Verify string `yaml:"verify"`
 }

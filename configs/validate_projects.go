@@ -28,6 +28,7 @@ func (k *checker) projects() {
 		k.environments(at, p, hosts)
 		k.matches(at, p)
 		k.hotfix(at+".hotfix", p.Hotfix)
+		k.repository(at+".repository", p.Repository)
 	}
 }
 
@@ -139,7 +140,7 @@ func (k *checker) hotfix(at string, h Hotfix) {
 	if h == (Hotfix{}) {
 		return
 	}
-	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`).MatchString(h.Repo) {
+	if !isRepository(h.Repo) {
 		k.wrong(at+".repo", fmt.Sprintf("%q is not a repository", h.Repo), "write repo: OWNER/NAME")
 	}
 	for _, file := range [][2]string{{"staging", h.Staging}, {"tests", h.Tests}} {
@@ -166,4 +167,14 @@ func componentIDs(p *Project) []string {
 		ids = append(ids, c.ID)
 	}
 	return ids
+}
+
+func (k *checker) repository(at, name string) {
+	if name != "" && !isRepository(name) {
+		k.wrong(at, fmt.Sprintf("%q is not a repository", name), "write repository: OWNER/NAME")
+	}
+}
+
+func isRepository(s string) bool {
+	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`).MatchString(s)
 }

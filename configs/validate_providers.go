@@ -65,10 +65,14 @@ func (k *checker) baseURL(path, base string, private []Network) {
 // hookAuth lists the ways each source is able to prove who it is, none last.
 func hookAuth(source string) []string {
 	switch source {
-	case "vercel", "sentry":
+	case "github", "sentry", "vercel", "vercel-drain":
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
+	case "pagerduty":
+		return []string{"routing_key", "none"}
+	case "sendgrid":
+		return []string{"ecdsa", "none"}
 	case "uptimerobot":
 		return []string{"path_secret", "bearer", "basic", "none"}
 	case "grafana":
@@ -80,8 +84,12 @@ func hookAuth(source string) []string {
 
 func (k *checker) hooks() {
 	k.hook("vercel", k.c.Hooks.Vercel)
+	k.hook("vercel-drain", k.c.Hooks.VercelDrain)
 	k.hook("alertmanager", k.c.Hooks.Alertmanager)
+	k.hook("github", k.c.Hooks.GitHub)
 	k.hook("grafana", k.c.Hooks.Grafana)
+	k.hook("pagerduty", k.c.Hooks.PagerDuty)
+	k.hook("sendgrid", k.c.Hooks.SendGrid)
 	k.hook("sentry", k.c.Hooks.Sentry)
 	k.hook("uptimerobot", k.c.Hooks.UptimeRobot)
 	k.hook("events", k.c.Hooks.Events)
@@ -102,6 +110,9 @@ func (k *checker) hook(source string, h *Hook) {
 		k.wrong(path+".secret", "auth none looks at no secret", "choose another auth, or take the secret out")
 	case h.Auth != "none":
 		k.need(path, "secret", h.Secret)
+	}
+	if h.Verify != "" && source != "vercel-drain" {
+		k.wrong(path+".verify", "only a log drain of Vercel is verified like this", "take verify out")
 	}
 	if (h.Auth == "basic") != (h.User != "") {
 		k.wrong(path, "user belongs to auth basic, and basic needs it", "write user and secret with auth: basic")

@@ -31,9 +31,12 @@ type WhyLine struct {
 func (s *State) Why(origin, id string) []WhyLine {
 	origins := []string{origin}
 	if origin == "" {
-		origins = []string{"http/events", "http/alertmanager", "http/grafana", "http/sentry", "http/uptimerobot", "http/vercel"}
+		origins = []string{
+			"http/alertmanager", "http/events", "http/github", "http/grafana", "http/pagerduty", "http/sendgrid", "http/sentry", "http/uptimerobot",
+			"http/vercel", "http/vercel-drain", "poll/github",
+		}
 		for _, p := range s.Config().Projects {
-			origins = append(origins, "nats/"+p.ID)
+			origins = append(origins, "nats/"+p.ID, "http/events/"+p.ID)
 		}
 	}
 	var out []WhyLine

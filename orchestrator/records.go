@@ -114,6 +114,9 @@ type Token struct {
 	Scope   string `json:"scope"`
 	Label   string `json:"label,omitempty"`
 	Revoked bool   `json:"revoked,omitempty"`
+	// Project is the one a token of the scope publish may speak for; older ones have
+	// none and may speak for all.
+	Project string `json:"project,omitempty"`
 	At      int64  `json:"at,omitempty"`
 }
 

@@ -58,6 +58,8 @@ func TestEmbeddedRules(t *testing.T) {
 		{"what serves is a rollback", none, change{"rolled_back": true}, none, "urgent_without_suspect"},
 		{"a warning while something is open", change{"severity": "warning"}, none, change{"n": int64(4), "state": "mitigating"}, "joins_open"},
 		{"a warning after it was resolved", change{"severity": "warning"}, none, change{"n": int64(4), "state": "resolved"}, "recorded"},
+		{"a leaked secret soon after a promotion", change{"source": "github"}, none, none, "leaked_secret"},
+		{"a failed run of a workflow", change{"source": "github", "severity": "warning"}, none, none, "recorded"},
 		{"a warning", change{"severity": "warning"}, none, none, "recorded"},
 		{"an unknown severity", change{"severity": "sev9"}, none, none, "recorded"},
 	}

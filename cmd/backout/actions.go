@@ -49,6 +49,7 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 			return nil, err
 		}
 		maps.Copy(set.all, c.Actions())
+		set.watchRepositories(c, cfg, logger)
 	}
 	return set, set.addPeople(cfg, doc, blobs, logger)
 }

@@ -19,7 +19,7 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 	}
 	o := gateway.Options{
 		Sources: hookSources(a.cfg.Hooks), Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
-		VercelProjects: a.vercelProjects(), Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
+		VercelProjects: a.vercelProjects(), Repositories: repositories(a.cfg), Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
 	}
 	if actions.chat != nil {
 		inbound := actions.chat.Handler(slack.HandlerOptions{Person: a.slackPerson, Command: a.slackCommand})
@@ -54,24 +54,29 @@ func hookSources(h configs.Hooks) []gateway.Source {
 		if hook == nil {
 			continue
 		}
-		s := gateway.Source{Name: name, Auth: hook.Auth}
-		if hook.Secret.IsSet() {
-			secret := hook.Secret.Reveal()
-			if hook.Auth == "basic" {
-				secret = hook.User + ":" + secret
-			}
-			s.Secrets = []string{secret}
-		}
-		out = append(out, s)
+		out = append(out, hookSource(name, hook))
 	}
 	return out
+}
+
+func hookSource(name string, hook *configs.Hook) gateway.Source {
+	s := gateway.Source{Name: name, Auth: hook.Auth, Verify: hook.Verify}
+	if hook.Secret.IsSet() {
+		secret := hook.Secret.Reveal()
+		if hook.Auth == "basic" {
+			secret = hook.User + ":" + secret
+		}
+		s.Secrets = []string{secret}
+	}
+	return s
 }
 
 // configuredHooks are the sources by their names; nil are those left out.
 func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
 	return map[string]*configs.Hook{
-		"alertmanager": h.Alertmanager, "events": h.Events, "grafana": h.Grafana, "sentry": h.Sentry,
-		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel,
+		"alertmanager": h.Alertmanager, "events": h.Events, "github": h.GitHub, "grafana": h.Grafana,
+		"pagerduty": h.PagerDuty, "sendgrid": h.SendGrid, "sentry": h.Sentry,
+		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel, "vercel-drain": h.VercelDrain,
 	}
 }
 

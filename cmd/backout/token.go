@@ -29,30 +29,34 @@ func newToken() (string, error) {
 }
 
 func tokenCreate(f *clientFlags) *cobra.Command {
-	var person, scope, label string
+	var person, scope, label, project string
 	c := &cobra.Command{
 		Use: "create", Short: "Make a token and print it once", Args: exactly(0),
-		Example: "  backout token create --person oncall-a\n  backout token create --scope publish --label ci",
+		Example: "  backout token create --person oncall-a\n  backout token create --scope publish --project shop --label ci",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if scope == "person" && person == "" {
 				return usageError{fmt.Errorf("say whose it is: --person ID, one of the people in the configuration")}
+			}
+			if (scope == "publish") != (project != "") {
+				return usageError{fmt.Errorf("a token of the scope publish speaks for one project, and no other token does: --scope publish --project ID")}
 			}
 			secret, err := newToken()
 			if err != nil {
 				return err
 			}
-			t := orchestrator.Token{Hash: console.HashToken(secret), Person: person, Scope: scope, Label: label}
+			t := orchestrator.Token{Hash: console.HashToken(secret), Person: person, Scope: scope, Label: label, Project: project}
 			if err := f.client().post(c.Context(), "/api/v1/tokens", t, &t); err != nil {
 				return err
 			}
-			return f.show(c.OutOrStdout(), map[string]string{"token": secret, "person": person, "scope": scope}, func() error {
+			return f.show(c.OutOrStdout(), map[string]string{"token": secret, "person": person, "scope": scope, "project": project}, func() error {
 				_, err := fmt.Fprintln(c.OutOrStdout(), secret)
 				return err
 			})
 		},
 	}
 	c.Flags().StringVar(&person, "person", "", "whose it is")
-	c.Flags().StringVar(&scope, "scope", "person", "person, admin or publish (events only)")
+	c.Flags().StringVar(&scope, "scope", "person", "person, admin or publish (events of one project only)")
+	c.Flags().StringVar(&project, "project", "", "the project that a publish token speaks for")
 	c.Flags().StringVar(&label, "label", "", "what it is for")
 	return c
 }
@@ -71,7 +75,7 @@ func tokenList(f *clientFlags) *cobra.Command {
 					if t.Revoked {
 						state = "revoked"
 					}
-					fmt.Fprintf(c.OutOrStdout(), "%s  %-8s %-8s %-14s %s\n", t.Hash[:12], t.Scope, state, t.Person, t.Label)
+					fmt.Fprintf(c.OutOrStdout(), "%s  %-8s %-8s %-14s %s\n", t.Hash[:12], t.Scope, state, t.Person+t.Project, t.Label)
 				}
 				return nil
 			})

@@ -23,6 +23,10 @@ const (
 	maxBody     = 1 << 20
 )
 
+// scopePublish is the scope of a token that may publish events of one project and
+// do nothing else.
+const scopePublish = "publish"
+
 // Backend is what the console asks; the engine is one.
 type Backend interface {
 	// Read runs fn on a state that includes entry minSeq.
@@ -109,6 +113,10 @@ func (a *API) Handler() http.Handler {
 // reach in by another name.
 func (a *API) guarded(fn func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if a.publishes(r) {
+			fail(w, http.StatusForbidden, "this token may publish events to /hooks/events and nothing else")
+			return
+		}
 		open := a.o.Open && r.Method == http.MethodGet && loopbackHost(r.Host)
 		if _, ok := a.token(r); !ok && !open {
 			fail(w, http.StatusUnauthorized, "a valid token is needed: --token, BACKOUT_TOKEN, or the file admin.token in the data folder")
@@ -142,12 +150,27 @@ func (a *API) token(r *http.Request) (orchestrator.Token, bool) {
 	return a.lookup(r.Context(), bearer)
 }
 
+// publishes reports a token that may only publish: it opens nothing, not even what
+// is open without one.
+func (a *API) publishes(r *http.Request) bool {
+	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || bearer == "" {
+		return false
+	}
+	var t orchestrator.Token
+	err := a.o.Backend.Read(r.Context(), 0, func(s *orchestrator.State) error {
+		t, ok = s.Token(HashToken(bearer))
+		return nil
+	})
+	return ok && err == nil && t.Scope == scopePublish
+}
+
 func (a *API) lookup(ctx context.Context, secret string) (t orchestrator.Token, ok bool) {
 	err := a.o.Backend.Read(ctx, 0, func(s *orchestrator.State) error {
 		t, ok = s.Token(HashToken(secret))
 		return nil
 	})
-	return t, ok && err == nil && !t.Revoked && t.Scope != "publish"
+	return t, ok && err == nil && !t.Revoked && t.Scope != scopePublish
 }
 
 // Words answers a command given as words and a token, as NATS requests bring it.

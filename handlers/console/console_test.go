@@ -75,7 +75,8 @@ func records(t *testing.T) []orchestrator.Record {
 		{Doc: &orchestrator.Doc{Kind: orchestrator.DocConfig, Hash: "c", Body: cfg}},
 		{Token: &orchestrator.Token{Hash: console.HashToken("secret-ann"), Person: "ann", Scope: "person"}},
 		{Token: &orchestrator.Token{Hash: console.HashToken("secret-old"), Person: "ann", Scope: "person", Revoked: true}},
-		{Token: &orchestrator.Token{Hash: console.HashToken("secret-ci"), Scope: "publish"}},
+		{Token: &orchestrator.Token{Hash: console.HashToken("secret-ci"), Scope: "publish", Project: "shop"}},
+		{Token: &orchestrator.Token{Hash: console.HashToken("secret-admin"), Person: orchestrator.AdminPerson, Scope: "admin"}},
 		{Command: &orchestrator.Command{ID: "c1", Via: "cli", Person: "ann", Verb: "open", Project: "shop", Text: "orders are empty"}},
 	}
 }
@@ -114,7 +115,13 @@ func TestAPI_whoMayDoWhat(t *testing.T) {
 		{"not on a public listener", http.MethodGet, local + "/api/v1/incidents", "", false, 401},
 		{"a token reads", http.MethodGet, local + "/api/v1/incidents", "secret-ann", false, 200},
 		{"a revoked token does not", http.MethodGet, local + "/api/v1/incidents", "secret-old", false, 401},
-		{"a publish token does not", http.MethodGet, local + "/api/v1/incidents", "secret-ci", false, 401},
+		{"a publish token does not", http.MethodGet, local + "/api/v1/incidents", "secret-ci", false, 403},
+		{"not even what is open without one", http.MethodGet, local + "/api/v1/incidents", "secret-ci", true, 403},
+		{"nor does it see tokens", http.MethodGet, local + "/api/v1/tokens", "secret-ci", true, 403},
+		{"nor say words", http.MethodPost, local + "/api/v1/commands", "secret-ci", true, 403},
+		{"nor make a token", http.MethodPost, local + "/api/v1/tokens", "secret-ci", true, 403},
+		{"nor change the configuration", http.MethodPost, local + "/api/v1/config", "secret-ci", true, 403},
+		{"nor hand anything in again", http.MethodPost, local + "/api/v1/quarantine/replay", "secret-ci", true, 403},
 		{"words need a token", http.MethodPost, local + "/api/v1/commands", "", true, 401},
 		{"words with a token", http.MethodPost, local + "/api/v1/commands", "secret-ann", true, 200},
 		{"only admins make tokens", http.MethodPost, local + "/api/v1/tokens", "secret-ann", true, 403},
@@ -173,5 +180,36 @@ func TestStatusPage_escapesAndSummarises(t *testing.T) {
 	body := ask(t, page, "GET http://127.0.0.1/status/api/v2/summary.json", "").Body.Bytes()
 	if err := json.Unmarshal(body, &sum); err != nil || len(sum.Components) != 1 || sum.Components[0].Status != "operational" {
 		t.Fatalf("%s %v", body, err)
+	}
+}
+
+// TestAPI_aPublishTokenIsForOneProject: it belongs to a project that there is and to
+// nobody.
+func TestAPI_aPublishTokenIsForOneProject(t *testing.T) {
+	t.Parallel()
+	hash := console.HashToken("new")
+	for _, c := range []struct {
+		token orchestrator.Token
+		want  int
+		text  string
+	}{
+		{orchestrator.Token{Hash: hash, Scope: "publish", Project: "shop"}, 200, "shop"},
+		{orchestrator.Token{Hash: hash, Scope: "publish"}, 400, "for which project"},
+		{orchestrator.Token{Hash: hash, Scope: "publish", Project: "bakery"}, 400, "no project"},
+		{orchestrator.Token{Hash: hash, Scope: "publish", Project: "shop", Person: "ann"}, 400, "nobody's"},
+		{orchestrator.Token{Hash: hash, Scope: "person", Person: "ann", Project: "shop"}, 400, "only a token of the scope publish"},
+		{orchestrator.Token{Hash: hash, Scope: "publish", Revoked: true}, 200, "revoked"},
+	} {
+		body, err := json.Marshal(c.token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:8080/api/v1/tokens", strings.NewReader(string(body)))
+		r.Header.Set("Authorization", "Bearer secret-admin")
+		w := httptest.NewRecorder()
+		api(t, newBackend(t, records(t)...), true).ServeHTTP(w, r)
+		if w.Code != c.want || !strings.Contains(w.Body.String(), c.text) {
+			t.Errorf("%+v: %d %s", c.token, w.Code, w.Body)
+		}
 	}
 }

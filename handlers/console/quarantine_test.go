@@ -110,7 +110,7 @@ func TestReplay_whoMay(t *testing.T) {
 		want              int
 	}{
 		{"nobody, on loopback too", "", `{"items":["2.1"]}`, 401},
-		{"a publisher", "secret-ci", `{"items":["2.1"]}`, 401},
+		{"a publisher", "secret-ci", `{"items":["2.1"]}`, 403},
 		{"somebody without the role", "secret-cat", `{"items":["2.1"]}`, 403},
 		{"on call", "secret-ann", `{"items":["2.1"]}`, 200},
 		{"an admin", "secret-admin", `{"items":["2.1"]}`, 200},

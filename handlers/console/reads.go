@@ -152,11 +152,41 @@ func (a *API) changeToken(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "nobody in the configuration is called "+strconv.Quote(t.Person)+"; people are listed under `people`")
 		return
 	}
+	if why := a.misfit(r, &t); why != "" {
+		fail(w, http.StatusBadRequest, why)
+		return
+	}
 	if err := a.o.Backend.Configure(r.Context(), orchestrator.Record{Token: &t}); err != nil {
 		fail(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
 	write(w, http.StatusOK, t)
+}
+
+// misfit says what is wrong with a new token's scope; one that is revoked may be as
+// it was.
+func (a *API) misfit(r *http.Request, t *orchestrator.Token) string {
+	switch {
+	case t.Revoked:
+		return ""
+	case t.Scope != scopePublish && t.Project != "":
+		return "only a token of the scope publish belongs to a project"
+	case t.Scope != scopePublish:
+		return ""
+	case t.Person != "":
+		return "a token of the scope publish is nobody's: leave the person out"
+	case t.Project == "":
+		return "say for which project this token may publish"
+	}
+	known := false
+	err := a.o.Backend.Read(r.Context(), 0, func(s *orchestrator.State) error {
+		_, known = s.Config().Project(t.Project)
+		return nil
+	})
+	if err != nil || !known {
+		return "there is no project " + strconv.Quote(t.Project) + " in the configuration"
+	}
+	return ""
 }
 
 func (a *API) knows(r *http.Request, person string) (known bool) {

@@ -19,7 +19,7 @@ func Again(q *orchestrator.Quarantined, body []byte, vercelProjects map[string]s
 	if q.Event != nil {
 		ev := *q.Event
 		ev.Inbox = 0
-		if ev.Project == "" && ev.Source == sourceVercel {
+		if ev.Project == "" && (ev.Source == sourceVercel || ev.Source == sourceVercelDrain) {
 			ev.Project = vercelProjects[ev.Labels["vercel_project"]]
 		}
 		return []orchestrator.Event{ev}, nil
@@ -43,12 +43,24 @@ func (d Delivery) again(q *orchestrator.Quarantined) (Decoded, error) {
 		d.Project = project
 		return single(d.structured(bytes.TrimSpace(d.Body))), nil
 	}
+	if project, ok := strings.CutPrefix(d.Origin, tokenOrigin); ok {
+		d.Project = project
+		return DecodeCloudEvents(d)
+	}
 	switch d.Origin {
 	case "http/" + sourceAlertmanager:
 		d.Body = asDelivery(d.Body)
 		return DecodeAlertmanager(d)
+	case "http/" + sourcePagerDuty:
+		return DecodePagerDuty(d)
+	case "http/" + sourceSendGrid:
+		return DecodeSendGrid(d)
 	case "http/" + sourceVercel:
 		return DecodeVercel(d)
+	case "http/" + sourceGitHub:
+		return Decoded{}, errors.New("GitHub's bodies are not kept, they may hold secrets; redeliver it in the webhook's settings at GitHub")
+	case "http/" + sourceVercelDrain:
+		return Decoded{}, errors.New("lines of a log drain are not kept, so there is nothing to read again")
 	case "http/" + sourceEvents:
 		return DecodeCloudEvents(d)
 	}

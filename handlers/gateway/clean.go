@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // How long texts may be, in bytes. The raw body keeps what is cut off.
@@ -114,4 +116,12 @@ func isPlain(s string) bool {
 		}
 	}
 	return true
+}
+
+// CleanEvent makes the texts of an event that was read, not told, fit for the log.
+func CleanEvent(ev *orchestrator.Event) {
+	var c cleaner
+	ev.ID, ev.Fingerprint = cleanID(ev.ID, nil), cleanID(ev.Fingerprint, nil)
+	ev.Name, ev.Summary, ev.URL = c.text(ev.Name, maxTitle), c.text(ev.Summary, maxText), c.text(ev.URL, maxText)
+	ev.Labels = c.fullLabels(ev.Labels)
 }

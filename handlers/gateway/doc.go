@@ -1,8 +1,8 @@
 // Package gateway is the public way in over HTTP, and the place where everything
 // that arrives becomes a record: it verifies who sends, decodes, redacts and
 // appends. It owns the routes of the public listener, a decoder per sender
-// (CloudEvents, Alertmanager, Grafana, Sentry, UptimeRobot,
-// Vercel), the redactor and the parser of what people
+// (CloudEvents, Alertmanager, GitHub, Grafana, PagerDuty's shape, SendGrid, Sentry,
+// UptimeRobot, Vercel and its log drains), the redactor and the parser of what people
 // say.
 //
 // It must not decide anything: whose project an alert is, whether it is fresh,
@@ -10,6 +10,8 @@
 // after the log has the records, and what it cannot read goes to quarantine.
 //
 // Start reading at receive.go, which follows one delivery from the first byte to
-// the answer. The decoders are alertmanager.go, grafana.go, sentry.go,
-// uptimerobot.go, cloudevents.go, vercel.go and inbox.go; redact.go masks secrets; commands.go reads what people say.
+// the answer. The decoders are alertmanager.go, cloudevents.go, github.go, grafana.go,
+// inbox.go, pagerduty.go, sendgrid.go, sentry.go, uptimerobot.go, vercel.go and
+// vercel_drain.go, each with its set-up steps; redact.go masks secrets; commands.go
+// reads what people say.
 package gateway

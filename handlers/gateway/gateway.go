@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -33,6 +34,8 @@ type Options struct {
 	// VercelProjects maps Vercel's project ids to Backout's. One that is not
 	// listed is left to the match rules, under the label vercel_project.
 	VercelProjects map[string]string
+	// Repositories says which projects live in which repository of GitHub.
+	Repositories github.Places
 	// Chat handlers are mounted at /chat/NAME and verify their senders themselves.
 	Chat map[string]http.Handler
 	// Status is mounted at /status and below.
@@ -71,10 +74,14 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{opt: o, sources: map[string]Source{}, decoders: map[string]decoder{
 		sourceAlertmanager: DecodeAlertmanager,
+		sourceGitHub:       DecodeGitHub,
 		sourceGrafana:      DecodeGrafana,
+		sourcePagerDuty:    DecodePagerDuty,
+		sourceSendGrid:     DecodeSendGrid,
 		sourceSentry:       DecodeSentry,
 		sourceUptimeRobot:  DecodeUptimeRobot,
 		sourceVercel:       DecodeVercel,
+		sourceVercelDrain:  DecodeVercelDrain,
 		sourceEvents:       DecodeCloudEvents,
 	}}
 	if o.Tokens != nil {
@@ -107,6 +114,12 @@ func (g *Gateway) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("POST /hooks/{source}", g.receive)
 	mux.HandleFunc("POST /hooks/{source}/{secret}", g.receive)
+	if _, configured := g.sources[sourcePagerDuty]; configured {
+		mux.HandleFunc("POST "+pagerDutyPath, g.enqueue)
+	}
+	if s := g.sources[sourceVercelDrain]; s.Verify != "" {
+		mux.HandleFunc("GET /hooks/"+sourceVercelDrain, g.drainLooked)
+	}
 	for name, h := range g.opt.Chat {
 		mux.Handle("POST /chat/"+name, http.MaxBytesHandler(h, MaxBody))
 	}

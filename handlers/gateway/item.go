@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -17,9 +18,12 @@ type Delivery struct {
 	Project string
 	Header  http.Header
 	Body    []byte
+	// byToken is set when an API token stands in for a signature.
+	byToken bool
 	// Unsigned is set when nothing authenticated the sender.
 	Unsigned       bool
 	VercelProjects map[string]string
+	Repositories   github.Places
 }
 
 // Decoded is what a delivery contained.
@@ -29,6 +33,8 @@ type Decoded struct {
 	Ignored int
 	// Truncated is how many alerts the sender says it left out.
 	Truncated int
+	// DedupKey is what PagerDuty's clients are told.
+	DedupKey string
 	// bad counts the items that cannot be understood.
 	bad int
 }

@@ -24,35 +24,35 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 	if answered {
 		return
 	}
-	ok, unsigned := g.admitted(r, s)
-	if !ok {
+	s.ownDrain(w)
+	admission := g.admitted(r, s)
+	if !admission.ok {
 		g.refuse(w, r, s)
 		return
 	}
-	d := Delivery{Origin: "http/" + s.Name, Project: s.Project, Header: r.Header, Unsigned: unsigned, VercelProjects: g.opt.VercelProjects}
+	d := g.delivery(r, s, admission)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	d.Body = body
 	if err != nil {
 		g.unread(w, r, s, d, err)
 		return
 	}
-	if s.Auth == AuthHMAC && !g.tokenAdmits(r, s) && !signed(s, r.Header, body) {
+	if s.Verify != "" && len(body) == 0 {
+		g.drainLooked(w, r)
+		return
+	}
+	if !g.proven(r, s, &d) {
 		g.refuse(w, r, s)
 		return
 	}
 	g.take(w, r, s, d)
 }
 
-// tokenAdmits: an API token on /hooks/events stands in for a signature.
-func (g *Gateway) tokenAdmits(r *http.Request, s Source) bool {
-	return s.Name == sourceEvents && g.tokenKnown(r)
-}
-
 // take decodes a verified delivery and answers when the log has it.
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Delivery) {
 	decoded, unreadable := g.decoders[s.Name](d)
 	if unreadable != nil {
-		decoded = single(badItem(d.Origin, unreadable.Error(), d.Body))
+		decoded = single(badItem(d.Origin, unreadable.Error(), s.quotable(d.Body)))
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.patience())
 	defer cancel()
@@ -66,6 +66,10 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Deliv
 	}
 	if decoded.Truncated > 0 {
 		g.opt.Logger.WarnContext(ctx, "a sender left alerts out of a message; raise its max_alerts", "source", s.Name, "left_out", decoded.Truncated)
+	}
+	if s.Name == sourcePagerDuty {
+		answerEnqueued(w, decoded, unreadable)
+		return
 	}
 	if unreadable != nil {
 		answerError(w, http.StatusBadRequest, cleanText(unreadable.Error(), maxReason)+"; it is kept in quarantine")
@@ -94,6 +98,10 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, s Source) {
 	if s.Auth == AuthBasic {
 		w.Header().Set("WWW-Authenticate", `Basic realm="backout"`)
 	}
+	if s.Name == sourcePagerDuty {
+		answerPagerDuty(w, http.StatusUnauthorized, refusalText(s))
+		return
+	}
 	answerError(w, http.StatusUnauthorized, refusalText(s))
 }
 
@@ -101,6 +109,10 @@ func refusalText(s Source) string {
 	switch s.Auth {
 	case AuthHMAC:
 		return "the signature is wrong or missing: " + signatureOf(s).says
+	case AuthECDSA:
+		return "the signature is wrong or missing: " + mailSignature + " must be the ECDSA signature of " + mailTimestamp + " and the raw body by the key of hooks." + s.Name
+	case AuthRoutingKey:
+		return "'routing_key' is missing, or is not the secret of hooks." + s.Name
 	case AuthBasic:
 		return "user or password is wrong or missing: send Authorization: Basic"
 	case AuthPathSecret:
@@ -117,7 +129,7 @@ func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Del
 		answerError(w, http.StatusBadRequest, "the body ended early; send it again")
 		return
 	}
-	if s.Auth != AuthHMAC {
+	if !s.byBody() {
 		ctx, cancel := context.WithTimeout(r.Context(), appendWait)
 		defer cancel()
 		if err := g.keep(ctx, []Item{badItem(d.Origin, "the body is over 1 MiB and was not read; send fewer items at once", d.Body)}); err != nil {

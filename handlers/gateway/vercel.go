@@ -26,6 +26,8 @@ type vercelPayload struct {
 	Target      string           `json:"target"`
 	Deployment  vercelDeployment `json:"deployment"`
 
+	Rolling vercelRollout `json:"rollingRelease"`
+
 	From string `json:"fromDeploymentId"`
 	To   string `json:"toDeploymentId"`
 
@@ -44,14 +46,21 @@ type vercelDeployment struct {
 	Meta map[string]any `json:"meta"`
 }
 
-// Vercel's types that mean something here; all others are ignored.
+// Vercel's types that mean something here, besides those of vercel_rolling.go. All
+// others are ignored, among them deployment.cleanup, .build-requested,
+// .check-rerequested, .checkrun.* and .checks.succeeded: they say nothing that the
+// ones below do not.
 const (
-	vercelCreated   = "deployment.created"
-	vercelSucceeded = "deployment.succeeded"
-	vercelError     = "deployment.error"
-	vercelPromoted  = "deployment.promoted"
-	vercelRollback  = "deployment.rollback"
-	vercelAlerts    = "alerts.triggered"
+	vercelCreated      = "deployment.created"
+	vercelSucceeded    = "deployment.succeeded"
+	vercelReady        = "deployment.ready"
+	vercelError        = "deployment.error"
+	vercelCanceled     = "deployment.canceled"
+	vercelBlocked      = "deployment.blocked"
+	vercelChecksFailed = "deployment.checks.failed"
+	vercelPromoted     = "deployment.promoted"
+	vercelRollback     = "deployment.rollback"
+	vercelAlerts       = "alerts.triggered"
 )
 
 // DecodeVercel reads a webhook of Vercel. The signature covers no time, so a
@@ -67,9 +76,7 @@ func DecodeVercel(d Delivery) (Decoded, error) {
 	if kind == "" {
 		return single(badItem(d.Origin, "type is missing or no string; this is not a webhook of Vercel", d.Body)), nil
 	}
-	switch kind {
-	case vercelCreated, vercelSucceeded, vercelError, vercelPromoted, vercelRollback, vercelAlerts:
-	default:
+	if !vercelMatters(kind) {
 		return Decoded{Ignored: 1}, nil
 	}
 	var body vercelBody
@@ -77,6 +84,15 @@ func DecodeVercel(d Delivery) (Decoded, error) {
 		return single(badItem(d.Origin, kind+": "+mistake(err), d.Body)), nil
 	}
 	return d.vercel(&body), nil
+}
+
+func vercelMatters(kind string) bool {
+	switch kind {
+	case vercelCreated, vercelSucceeded, vercelReady, vercelError, vercelCanceled, vercelBlocked, vercelChecksFailed, vercelPromoted, vercelRollback,
+		vercelRollingStarted, vercelRollingApproved, vercelRollingCompleted, vercelRollingAborted, vercelAlerts:
+		return true
+	}
+	return false
 }
 
 func (d Delivery) vercel(b *vercelBody) Decoded {
@@ -98,8 +114,11 @@ func (d Delivery) vercel(b *vercelBody) Decoded {
 		Source: sourceVercel, ID: cleanID(b.ID, d.Body), Time: at,
 		Project: d.VercelProjects[project], Labels: c.labels(map[string]string{"vercel_project": project}),
 	}
-	if b.Type == vercelAlerts {
+	switch b.Type {
+	case vercelAlerts:
 		return d.vercelAlerts(b, base)
+	case vercelRollingStarted, vercelRollingApproved, vercelRollingCompleted, vercelRollingAborted:
+		return d.vercelRolling(b, base)
 	}
 	return d.vercelDeploy(b, base)
 }
@@ -116,9 +135,9 @@ func (d Delivery) vercelDeploy(b *vercelBody, ev orchestrator.Event) Decoded {
 	switch b.Type {
 	case vercelCreated:
 		ev.Type = orchestrator.DeployCreated
-	case vercelSucceeded:
+	case vercelSucceeded, vercelReady:
 		ev.Type = orchestrator.DeploySucceeded
-	case vercelError:
+	case vercelError, vercelCanceled, vercelBlocked, vercelChecksFailed:
 		ev.Type = orchestrator.DeployFailed
 	case vercelPromoted:
 		ev.Type, where = orchestrator.DeployPromoted, "production"

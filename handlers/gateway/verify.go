@@ -9,7 +9,13 @@ import (
 	"hash"
 	"net/http"
 	"strings"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
+
+// tokenOrigin, with a project behind it, is the origin of what came by a token that
+// speaks for that project alone.
+const tokenOrigin = "http/" + sourceEvents + "/"
 
 // TokenHash is how an API token is stored and looked up: the hex SHA-256 of it.
 func TokenHash(token string) string {
@@ -17,37 +23,62 @@ func TokenHash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// admitted reports whether a request may go on to its body. A signature is
-// checked later, over the body.
-func (g *Gateway) admitted(r *http.Request, s Source) (ok, unsigned bool) {
-	if s.Name == sourceEvents && g.tokenKnown(r) {
-		return true, false
+// admission is what is known of who sends before the body was read. A signature is
+// checked later, over the body (see proven).
+type admission struct {
+	ok, unsigned bool
+	// token is the API token that was shown on /hooks/events.
+	token *orchestrator.Token
+}
+
+// admitted reports whether a request may go on to its body.
+func (g *Gateway) admitted(r *http.Request, s Source) admission {
+	if t := g.tokenShown(r, s); t != nil {
+		return admission{ok: s.Project == "" || t.Project == "" || t.Project == s.Project, token: t}
 	}
 	if secret := r.PathValue("secret"); secret != "" || s.Auth == AuthPathSecret {
-		return s.Auth == AuthPathSecret && oneOf(s.Secrets, secret), false
+		return admission{ok: s.Auth == AuthPathSecret && oneOf(s.Secrets, secret)}
 	}
 	switch s.Auth {
 	case AuthNone:
-		return true, true
-	case AuthHMAC:
-		return true, false
+		return admission{ok: true, unsigned: true}
+	case AuthHMAC, AuthECDSA, AuthRoutingKey:
+		return admission{ok: true}
 	case AuthBearer:
-		return oneOf(s.Secrets, bearer(r)), false
+		return admission{ok: oneOf(s.Secrets, bearer(r))}
 	case AuthBasic:
 		user, password, found := r.BasicAuth()
-		return found && oneOf(s.Secrets, user+":"+password), false
+		return admission{ok: found && oneOf(s.Secrets, user+":"+password)}
 	}
-	return false, false
+	return admission{}
 }
 
-// tokenKnown looks the bearer up among the API tokens.
-func (g *Gateway) tokenKnown(r *http.Request) bool {
+// delivery is what an admitted request brings, before its body. A token of one
+// project speaks for that project alone, and under an origin of its own, so that it
+// cannot use up the ids of another's events.
+func (g *Gateway) delivery(r *http.Request, s Source, a admission) Delivery {
+	d := Delivery{
+		Origin: "http/" + s.Name, Project: s.Project, Header: r.Header, Unsigned: a.unsigned, byToken: a.token != nil,
+		VercelProjects: g.opt.VercelProjects, Repositories: g.opt.Repositories,
+	}
+	if a.token != nil && a.token.Project != "" {
+		d.Project, d.Origin = a.token.Project, tokenOrigin+a.token.Project
+	}
+	return d
+}
+
+// tokenShown looks the bearer of a CloudEvent up among the API tokens; nil when it
+// is none.
+func (g *Gateway) tokenShown(r *http.Request, s Source) *orchestrator.Token {
 	token := bearer(r)
-	if g.opt.Tokens == nil || token == "" {
-		return false
+	if s.Name != sourceEvents || g.opt.Tokens == nil || token == "" {
+		return nil
 	}
 	t, found := g.opt.Tokens(r.Context(), TokenHash(token))
-	return found && !t.Revoked
+	if !found || t.Revoked {
+		return nil
+	}
+	return &t
 }
 
 func bearer(r *http.Request) string {
@@ -79,8 +110,8 @@ type signature struct {
 
 func signatureOf(s Source) signature {
 	switch s.Name {
-	case sourceVercel:
-		return signature{"X-Vercel-Signature", "", sha1.New, "x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the webhook's secret"}
+	case sourceVercel, sourceVercelDrain:
+		return signature{"X-Vercel-Signature", "", sha1.New, "x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the secret of the webhook or drain"}
 	case sourceSentry:
 		return signature{"Sentry-Hook-Signature", "", sha256.New, "Sentry-Hook-Signature must be the hex HMAC-SHA256 of the raw body with the integration's client secret"}
 	case sourceGrafana:

@@ -1,6 +1,7 @@
-// Package github owns every call Backout makes to GitHub Actions: it starts a
-// workflow and tells how its run ended. It decides nothing; which workflow and which
-// ref are inputs. A dispatch is not idempotent, so each carries an op_id that a
+// Package github owns every call Backout makes to GitHub: it starts a workflow and
+// tells how its run ended, and it reads what GitHub has to say about a repository
+// (Source), in the same words as the webhook does (events.go). It decides nothing;
+// which workflow and which ref are inputs. A dispatch is not idempotent, so each carries an op_id that a
 // workflow puts into its run-name:
 //
 //	run-name: stage ${{ inputs.op_id }}
@@ -8,6 +9,11 @@
 //
 // After a lost answer the run is looked for by it before anybody dispatches again.
 //
-// Start reading at workflow.Do (workflow.go), then verify.go. Facts are from GitHub's
+// To set up the reading: a fine-grained token with Deployments, Actions and Secret
+// scanning alerts: read, and repository: OWNER/NAME at the project. The webhook is
+// the gateway's, which takes the types Deployed, Run and Leak from here.
+//
+// Start reading at workflow.Do (workflow.go), then verify.go; for the reading at
+// Source.Poll (poll.go). Facts are from GitHub's
 // REST documentation and go-github v88.
 package github

@@ -21,6 +21,7 @@
 //	POST   /_sandbox/fault   arms a Fault for the next calls   DELETE disarms all, GET lists
 //	GET    /_sandbox/state   what its API hides
 //	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup
+//	POST   /_sandbox/world   GitHub only: deployments, runs and secret scanning alerts, see gitHubWorld
 //
 // and Vercel POST /_sandbox/deploy (a push was built, see deployOrder), SendGrid
 // GET and DELETE /_sandbox/mails and GET /_sandbox/event-key, Slack GET

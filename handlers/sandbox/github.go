@@ -22,6 +22,7 @@ type gitHub struct {
 	workflows map[string]workflow // by file name; others follow the defaults
 	refs      map[string]string   // branch or tag -> commit; empty: any ref exists
 	runs      []*run              // oldest first
+	world     gitHubWorld
 }
 
 // workflow is what a dispatch of a file leads to; the body of POST
@@ -65,6 +66,7 @@ func (g *gitHub) routes() http.Handler {
 		mux.Handle("GET "+repo+"/actions/workflows/{file}/runs", endpoint(g.listRuns))
 		mux.Handle("GET "+repo+"/actions/runs", endpoint(g.listRuns))
 		mux.Handle("GET "+repo+"/actions/runs/{run}", endpoint(g.getRun))
+		g.reads(mux, repo)
 	}
 	return mux
 }
@@ -145,6 +147,7 @@ func workflowID(file string) int64 {
 }
 
 func (g *gitHub) control(mux *http.ServeMux) {
+	mux.HandleFunc("POST /_sandbox/world", g.setWorld)
 	mux.HandleFunc("POST /_sandbox/setup", func(w http.ResponseWriter, r *http.Request) {
 		ask(w, r, func(in gitHubSetup) (any, error) {
 			g.mu.Lock()
