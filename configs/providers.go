@@ -8,6 +8,8 @@ type Providers struct {
 	GitHub   *GitHub   `yaml:"github"`
 	Slack    *Slack    `yaml:"slack"`
 	SendGrid *SendGrid `yaml:"sendgrid"`
+	Stripe   *Stripe   `yaml:"stripe"`
+	Toss     *Toss     `yaml:"toss"`
 	// Probe is the client of the probes.
 	Probe *Probing `yaml:"probe"`
 }
@@ -70,15 +72,20 @@ type Hooks struct {
 	Alertmanager *Hook `yaml:"alertmanager"`
 	Grafana      *Hook `yaml:"grafana"`
 	Sentry       *Hook `yaml:"sentry"`
+	Stripe       *Hook `yaml:"stripe"`
+	Toss         *Hook `yaml:"toss"`
 	UptimeRobot  *Hook `yaml:"uptimerobot"`
 	Events       *Hook `yaml:"events"`
 }
 
 // Hook says how a source proves who it is. Auth is hmac, bearer, basic,
 // path_secret (the secret is the last part of the path) or none, which is
-// allowed on a loopback listener only. User belongs to basic.
+// allowed on a loopback listener only. User belongs to basic, SigningKey to Toss,
+// which signs its events about payouts and sellers by its security key.
 type Hook struct {
 	Auth   string `yaml:"auth"`
 	User   string `yaml:"user"`
 	Secret Secret `yaml:"secret"`
+
+	SigningKey Secret `yaml:"signing_key"`
 }

@@ -26,6 +26,7 @@ func (k *checker) providers() {
 	if s := p.SendGrid; s != nil {
 		k.sendgrid(s)
 	}
+	k.payments()
 }
 
 func (k *checker) sendgrid(s *SendGrid) {
@@ -65,12 +66,14 @@ func (k *checker) baseURL(path, base string, private []Network) {
 // hookAuth lists the ways each source is able to prove who it is, none last.
 func hookAuth(source string) []string {
 	switch source {
-	case "vercel", "sentry":
+	case "vercel", "sentry", "stripe":
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
 	case "uptimerobot":
 		return []string{"path_secret", "bearer", "basic", "none"}
+	case "toss":
+		return []string{"path_secret", "none"}
 	case "grafana":
 		return []string{"bearer", "basic", "hmac", "none"}
 	default:
@@ -83,6 +86,8 @@ func (k *checker) hooks() {
 	k.hook("alertmanager", k.c.Hooks.Alertmanager)
 	k.hook("grafana", k.c.Hooks.Grafana)
 	k.hook("sentry", k.c.Hooks.Sentry)
+	k.hook("stripe", k.c.Hooks.Stripe)
+	k.hook("toss", k.c.Hooks.Toss)
 	k.hook("uptimerobot", k.c.Hooks.UptimeRobot)
 	k.hook("events", k.c.Hooks.Events)
 }
@@ -102,6 +107,9 @@ func (k *checker) hook(source string, h *Hook) {
 		k.wrong(path+".secret", "auth none looks at no secret", "choose another auth, or take the secret out")
 	case h.Auth != "none":
 		k.need(path, "secret", h.Secret)
+	}
+	if h.SigningKey.IsSet() && source != "toss" {
+		k.wrong(path+".signing_key", "only toss has a signing_key", "take it out")
 	}
 	if (h.Auth == "basic") != (h.User != "") {
 		k.wrong(path, "user belongs to auth basic, and basic needs it", "write user and secret with auth: basic")

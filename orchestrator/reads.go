@@ -31,7 +31,7 @@ type WhyLine struct {
 func (s *State) Why(origin, id string) []WhyLine {
 	origins := []string{origin}
 	if origin == "" {
-		origins = []string{"http/events", "http/alertmanager", "http/grafana", "http/sentry", "http/uptimerobot", "http/vercel"}
+		origins = []string{"http/events", "http/alertmanager", "http/grafana", "http/sentry", "http/stripe", "http/toss", "http/uptimerobot", "http/vercel", "poll/stripe", "poll/toss"}
 		for _, p := range s.Config().Projects {
 			origins = append(origins, "nats/"+p.ID)
 		}

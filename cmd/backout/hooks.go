@@ -18,7 +18,7 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 		return nil, err
 	}
 	o := gateway.Options{
-		Sources: hookSources(a.cfg.Hooks), Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
+		Sources: hookSources(a.cfg), Confirm: actions.confirm, Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
 		VercelProjects: a.vercelProjects(), Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
 	}
 	if actions.chat != nil {
@@ -48,13 +48,16 @@ func (a *app) again(q *orchestrator.Quarantined, body []byte) ([]orchestrator.Ev
 	return gateway.Again(q, body, a.vercelProjects())
 }
 
-func hookSources(h configs.Hooks) []gateway.Source {
+func hookSources(cfg *configs.Config) []gateway.Source {
 	var out []gateway.Source
-	for name, hook := range configuredHooks(h) {
+	for name, hook := range configuredHooks(cfg.Hooks) {
 		if hook == nil {
 			continue
 		}
-		s := gateway.Source{Name: name, Auth: hook.Auth}
+		s := gateway.Source{Name: name, Auth: hook.Auth, Project: speaksFor(cfg, name)}
+		if hook.SigningKey.IsSet() {
+			s.SigningKeys = []string{hook.SigningKey.Reveal()}
+		}
 		if hook.Secret.IsSet() {
 			secret := hook.Secret.Reveal()
 			if hook.Auth == "basic" {
@@ -71,7 +74,7 @@ func hookSources(h configs.Hooks) []gateway.Source {
 func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
 	return map[string]*configs.Hook{
 		"alertmanager": h.Alertmanager, "events": h.Events, "grafana": h.Grafana, "sentry": h.Sentry,
-		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel,
+		"stripe": h.Stripe, "toss": h.Toss, "uptimerobot": h.UptimeRobot, "vercel": h.Vercel,
 	}
 }
 

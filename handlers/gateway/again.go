@@ -49,6 +49,10 @@ func (d Delivery) again(q *orchestrator.Quarantined) (Decoded, error) {
 		return DecodeAlertmanager(d)
 	case "http/" + sourceVercel:
 		return DecodeVercel(d)
+	case "http/" + sourceStripe:
+		return DecodeStripe(d)
+	case "http/" + sourceToss:
+		return DecodeToss(d)
 	case "http/" + sourceEvents:
 		return DecodeCloudEvents(d)
 	}

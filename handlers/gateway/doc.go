@@ -1,9 +1,8 @@
 // Package gateway is the public way in over HTTP, and the place where everything
 // that arrives becomes a record: it verifies who sends, decodes, redacts and
 // appends. It owns the routes of the public listener, a decoder per sender
-// (CloudEvents, Alertmanager, Grafana, Sentry, UptimeRobot,
-// Vercel), the redactor and the parser of what people
-// say.
+// (CloudEvents, Alertmanager, Grafana, Sentry, Stripe, Toss, UptimeRobot, Vercel),
+// the redactor and the parser of what people say.
 //
 // It must not decide anything: whose project an alert is, whether it is fresh,
 // whether a person may do something, all this is the fold's. It answers 2xx only
@@ -11,5 +10,5 @@
 //
 // Start reading at receive.go, which follows one delivery from the first byte to
 // the answer. The decoders are alertmanager.go, grafana.go, sentry.go,
-// uptimerobot.go, cloudevents.go, vercel.go and inbox.go; redact.go masks secrets; commands.go reads what people say.
+// stripe.go, toss.go (whose payments are asked for in toss_confirm.go), uptimerobot.go, cloudevents.go, vercel.go and inbox.go; redact.go masks secrets; commands.go reads what people say.
 package gateway

@@ -18,7 +18,10 @@ type Delivery struct {
 	Header  http.Header
 	Body    []byte
 	// Unsigned is set when nothing authenticated the sender.
-	Unsigned       bool
+	Unsigned bool
+	// Signed is set when a signature that only some of a source's events have was
+	// checked.
+	Signed         bool
 	VercelProjects map[string]string
 }
 

@@ -15,6 +15,9 @@ import (
 const (
 	appendWait = 12 * time.Second
 	slowAppend = time.Second
+	// confirmWait and tossWait together are under the ten seconds that Toss waits.
+	confirmWait = 5 * time.Second
+	tossWait    = 4 * time.Second
 )
 
 // receive takes one delivery: find the source, check who sends, read, check the
@@ -36,9 +39,15 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 		g.unread(w, r, s, d, err)
 		return
 	}
-	if s.Auth == AuthHMAC && !g.tokenAdmits(r, s) && !signed(s, r.Header, body) {
+	if s.Auth == AuthHMAC && !g.tokenAdmits(r, s) && !g.signed(s, r.Header, body) {
 		g.refuse(w, r, s)
 		return
+	}
+	if s.Name == sourceToss {
+		if d.Signed, ok = tossSigned(s, r.Header, body); !ok {
+			g.refuse(w, r, s)
+			return
+		}
 	}
 	g.take(w, r, s, d)
 }
@@ -52,7 +61,11 @@ func (g *Gateway) tokenAdmits(r *http.Request, s Source) bool {
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Delivery) {
 	decoded, unreadable := g.decoders[s.Name](d)
 	if unreadable != nil {
-		decoded = single(badItem(d.Origin, unreadable.Error(), d.Body))
+		decoded = single(badItem(d.Origin, unreadable.Error(), s.kept(d.Body)))
+	} else if confirm := g.opt.Confirm[s.Name]; confirm != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), confirmWait)
+		decoded = confirm(ctx, d, decoded)
+		cancel()
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.patience())
 	defer cancel()
@@ -104,6 +117,9 @@ func refusalText(s Source) string {
 	case AuthBasic:
 		return "user or password is wrong or missing: send Authorization: Basic"
 	case AuthPathSecret:
+		if s.Name == sourceToss {
+			return "the secret at the end of the path is wrong or missing, or tosspayments-webhook-signature is wrong"
+		}
 		return "the secret at the end of the path is wrong or missing"
 	}
 	return "the token is wrong or missing: send Authorization: Bearer TOKEN"
@@ -120,7 +136,7 @@ func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Del
 	if s.Auth != AuthHMAC {
 		ctx, cancel := context.WithTimeout(r.Context(), appendWait)
 		defer cancel()
-		if err := g.keep(ctx, []Item{badItem(d.Origin, "the body is over 1 MiB and was not read; send fewer items at once", d.Body)}); err != nil {
+		if err := g.keep(ctx, []Item{badItem(d.Origin, "the body is over 1 MiB and was not read; send fewer items at once", s.kept(d.Body))}); err != nil {
 			g.busy(w, r, s, err)
 			return
 		}

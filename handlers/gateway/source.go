@@ -12,6 +12,8 @@ const (
 	sourceEvents       = "events"
 	sourceGrafana      = "grafana"
 	sourceSentry       = "sentry"
+	sourceStripe       = "stripe"
+	sourceToss         = "toss"
 	sourceUptimeRobot  = "uptimerobot"
 	sourceVercel       = "vercel"
 )
@@ -37,16 +39,31 @@ type Source struct {
 	Auth string
 	// Secrets are all accepted, so that one can be replaced without a gap.
 	Secrets []string
+	// SigningKeys check what a sender signs although it proves itself otherwise:
+	// Toss signs events about payouts and sellers, and none about payments.
+	SigningKeys []string
 	// Project, when set, is the only project this source may speak for.
 	Project string
 }
 
 // patience is how long the source waits for an answer.
 func (s Source) patience() time.Duration {
-	if s.Name == sourceSentry {
+	switch s.Name {
+	case sourceSentry:
 		return sentryWait
+	case sourceToss:
+		return tossWait
 	}
 	return appendWait
+}
+
+// kept is what may be kept of a body that could not be read: nothing of a payment
+// provider's, which would be the customers'.
+func (s Source) kept(body []byte) []byte {
+	if s.Name == sourceStripe || s.Name == sourceToss {
+		return nil
+	}
+	return body
 }
 
 // check refuses a source that could not be verified.
