@@ -62,6 +62,9 @@ func (k *checker) payments() {
 		k.baseURL("providers.toss", t.BaseURL, t.AllowPrivate)
 		k.speaksFor("providers.toss", t.Project, t.Environment, t.Component)
 		k.looksBack("providers.toss", t.LookBack, t.Grace, 24*time.Hour)
+		if k.c.Hooks.Toss == nil {
+			k.warn("providers.toss", "no webhook of Toss can arrive, so none can be missed and payments are not looked at", "add hooks.toss, or take providers.toss out")
+		}
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 // thing once, over restarts and on whichever instance polls. It is safe for
 // concurrent use.
 type Memory interface {
-	// Seen reports for each id whether an event of that origin was taken in within
-	// the last seven days.
-	Seen(ctx context.Context, origin string, ids []string) ([]bool, error)
+	// Seen says for each id when an event of that origin was taken in, in Unix
+	// milliseconds; 0 when none was within the last seven days.
+	Seen(ctx context.Context, origin string, ids []string) ([]int64, error)
 	// Standing lists the fingerprints of a source's signals that still fire and that
 	// begin with a prefix. An empty environment is the project's production.
 	Standing(ctx context.Context, s Standing) ([]string, error)

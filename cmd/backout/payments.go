@@ -40,6 +40,10 @@ func (s *actionSet) addPayments(cfg *configs.Config, memory orchestrator.Memory,
 		if err != nil {
 			return err
 		}
+		s.confirm = map[string]func(context.Context, gateway.Delivery, gateway.Decoded) gateway.Decoded{"toss": gateway.ConfirmToss(client)}
+		if cfg.Hooks.Toss == nil {
+			return nil // nothing can arrive, so nothing can be missed
+		}
 		w := toss.Watch{
 			Project: c.Project, Environment: c.Environment, Component: c.Component,
 			Grace: time.Duration(c.Grace), LookBack: time.Duration(c.LookBack), Memory: memory,
@@ -47,7 +51,6 @@ func (s *actionSet) addPayments(cfg *configs.Config, memory orchestrator.Memory,
 		s.sources = append(s.sources, &polled{name: "toss", every: cmp.Or(time.Duration(c.Poll), tossEvery), poll: func(ctx context.Context) ([]orchestrator.Record, error) {
 			return client.Poll(ctx, w)
 		}})
-		s.confirm = map[string]func(context.Context, gateway.Delivery, gateway.Decoded) gateway.Decoded{"toss": gateway.ConfirmToss(client)}
 	}
 	return nil
 }
@@ -92,15 +95,17 @@ func (p *polled) Poll(ctx context.Context) ([]orchestrator.Record, error) { retu
 type memory struct{ app *app }
 
 // Seen implements orchestrator.Memory.
-func (m *memory) Seen(ctx context.Context, origin string, ids []string) ([]bool, error) {
-	out := make([]bool, len(ids))
+func (m *memory) Seen(ctx context.Context, origin string, ids []string) ([]int64, error) {
+	out := make([]int64, len(ids))
 	if len(ids) == 0 {
 		return out, nil
 	}
 	now := time.Now().UnixMilli()
 	err := m.app.engine.Read(ctx, 0, func(s *orchestrator.State) error {
 		for i, id := range ids {
-			_, out[i] = s.Seen(origin, id, now)
+			if v, ok := s.Seen(origin, id, now); ok {
+				out[i] = v.At
+			}
 		}
 		return nil
 	})

@@ -80,6 +80,9 @@ func TestPayments_stripe(t *testing.T) {
 	withhold := func(on bool) {
 		s.order(s.urls.Stripe+"/_sandbox/setup", map[string]any{"withhold": on, "retry_ms": 100, "endpoints": []map[string]any{{"id": "we_shop", "url": s.at("public") + "/hooks/stripe", "secret": secrets()["E2E_HOOK_TOKEN"]}}})
 	}
+	if _, out, _ := once(t, "", s.env, s.bin, "doctor", "--config", s.path("backout.yaml")); !strings.Contains(out, "stripe: the key works") || !strings.Contains(out, "toss: the key works") {
+		t.Errorf("the doctor says:\n%s", out)
+	}
 	withhold(true)
 	began := time.Now()
 	for n := range 4 {
@@ -149,9 +152,9 @@ func TestPayments_toss(t *testing.T) {
 	}
 	began := time.Now()
 	for n := range 4 {
-		s.order(s.urls.Toss+"/_sandbox/payment", map[string]any{"payment_key": fmt.Sprintf("pk_%d", n), "ago_ms": 60_000, "lost": true})
+		s.order(s.urls.Toss+"/_sandbox/payment", map[string]any{"payment_key": fmt.Sprintf("pk_%d", n), "lost": true})
 	}
-	s.raisedWithinOnePoll("toss", path, "missed/pk_3/DONE", began)
+	s.raisedWithinOnePoll("toss", path, "missed/pk_3/DONE", began.Add(5*time.Second)) // the grace
 	s.waitIncident("INC-1", "opened by the third", func(inc *console.Incident) bool { return inc.Firing == 2 && inc.OpenedBy == "poll/toss" })
 	s.morePolls("toss", path, 3)
 	s.backout.kill9()

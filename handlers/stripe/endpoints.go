@@ -73,7 +73,7 @@ func (w *Watch) switched(ctx context.Context, typ, fingerprint string) (*orchest
 	if err != nil {
 		return nil, err
 	}
-	n := max(slices.Index(known, false), 0)
+	n := max(slices.Index(known, 0), 0)
 	ev := w.event(typ, fingerprint)
 	ev.ID, ev.Severity = ids[n], "critical"
 	ev.Name = "a webhook endpoint of Stripe is on again"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/stripe/stripe-go/v85"
@@ -107,7 +108,7 @@ func (w *Watch) failed(ctx context.Context, events []*stripe.Event, endpoints []
 	}
 	var records []orchestrator.Record
 	for i := len(events) - 1; i >= 0 && len(records) < maxRecords; i-- {
-		if known[i] {
+		if known[i] > 0 {
 			continue
 		}
 		ev := events[i]
@@ -132,13 +133,11 @@ func (c *Client) recovered(ctx context.Context, w *Watch, undelivered []*stripe.
 	for _, ev := range undelivered {
 		listed[undelivery+ev.ID] = true
 	}
+	standing = slices.DeleteFunc(standing, func(f string) bool { return listed[f] })
 	var records []orchestrator.Record
-	asked := 0
-	for _, fingerprint := range standing {
-		if listed[fingerprint] || asked >= maxRetrieved {
-			continue
-		}
-		asked++
+	for i := range min(len(standing), maxRetrieved) {
+		// Some may never be delivered: begin elsewhere each time, so that all get their turn.
+		fingerprint := standing[(int(w.Now().Unix())+i)%len(standing)]
 		id := fingerprint[len(undelivery):]
 		ev, err := c.api.V1Events.Retrieve(ctx, id, nil)
 		gone := isMissing(err)

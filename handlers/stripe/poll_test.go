@@ -29,13 +29,13 @@ type desk struct {
 	watch  stripe.Watch
 	mu     sync.Mutex
 	now    time.Time
-	seen   map[string]bool
+	seen   map[string]int64
 	firing map[string]bool
 }
 
 func start(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{T: t, now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), seen: map[string]bool{}, firing: map[string]bool{}}
+	d := &desk{T: t, now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), seen: map[string]int64{}, firing: map[string]bool{}}
 	s, err := sandbox.Start(t.Context(), sandbox.Options{Seed: 7, Kind: true, Now: d.clock, Token: secret})
 	if err != nil {
 		t.Fatal(err)
@@ -80,8 +80,8 @@ func (d *desk) order(path string, body any) {
 }
 
 // Seen implements orchestrator.Memory.
-func (d *desk) Seen(_ context.Context, origin string, ids []string) ([]bool, error) {
-	out := make([]bool, len(ids))
+func (d *desk) Seen(_ context.Context, origin string, ids []string) ([]int64, error) {
+	out := make([]int64, len(ids))
 	for i, id := range ids {
 		out[i] = d.seen[origin+" "+id]
 	}
@@ -107,10 +107,10 @@ func (d *desk) poll() ([]string, error) {
 	var out []string
 	for _, r := range records {
 		ev := r.Event
-		if ev == nil || d.seen[ev.Origin+" "+ev.ID] || ev.Project != "shop" || ev.Unsigned || strings.Contains(fmt.Sprint(*ev), "s3cret") {
+		if ev == nil || d.seen[ev.Origin+" "+ev.ID] > 0 || ev.Project != "shop" || ev.Unsigned || strings.Contains(fmt.Sprint(*ev), "s3cret") {
 			d.Fatalf("%+v", ev)
 		}
-		d.seen[ev.Origin+" "+ev.ID] = true
+		d.seen[ev.Origin+" "+ev.ID] = d.clock().UnixMilli()
 		on := ev.Type == orchestrator.WebhookFailed || ev.Type == orchestrator.AlertFiring
 		d.firing[ev.Source+" "+ev.Fingerprint] = on
 		if !on {

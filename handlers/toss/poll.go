@@ -20,8 +20,9 @@ const (
 	defaultLookBack = 24 * time.Hour
 	pollTimeout     = 25 * time.Second
 	pageSize        = 1000
-	maxPages        = 10
+	maxPages        = 25
 	maxRecords      = 100
+	markedDays      = 7
 )
 
 // Origin is the origin of what the poll finds.
@@ -83,14 +84,22 @@ func (c *Client) Poll(ctx context.Context, w Watch) ([]orchestrator.Record, erro
 	if err != nil {
 		return records, err
 	}
+	since, marks, err := w.watched(ctx)
+	records = append(records, marks...)
+	if err != nil {
+		return records, err
+	}
 	to := w.Now().Add(-cmp.Or(w.Grace, defaultGrace))
+	if !since.Before(to) {
+		return records, nil
+	}
 	after := ""
 	for range maxPages {
-		page, err := c.transactions(ctx, w.Now().Add(-cmp.Or(w.LookBack, defaultLookBack)), to, after)
+		page, err := c.transactions(ctx, since, to, after)
 		if err != nil {
 			return records, err
 		}
-		found, err := w.missed(ctx, page, to)
+		found, err := w.missed(ctx, page, since, to)
 		records = append(records, found...)
 		if err != nil {
 			return records, err
@@ -104,6 +113,37 @@ func (c *Client) Poll(ctx context.Context, w Watch) ([]orchestrator.Record, erro
 		after = page[len(page)-1].Key
 	}
 	return records, fmt.Errorf("reading the transactions of Toss: more than %d since the look-back; make providers.toss.look_back shorter", maxPages*pageSize)
+}
+
+// watched says since when webhooks can be missed: for as far as the look-back goes,
+// but not from before Backout began to watch, when none could arrive. The log
+// knows by a mark of each day.
+func (w *Watch) watched(ctx context.Context) (since time.Time, marks []orchestrator.Record, err error) {
+	now := w.Now()
+	ids := make([]string, markedDays)
+	for i := range ids {
+		ids[i] = "watching/" + now.UTC().AddDate(0, 0, -i).Format(time.DateOnly)
+	}
+	known, err := w.Memory.Seen(ctx, Origin, ids)
+	if err != nil {
+		return now, nil, err
+	}
+	since = now
+	for _, at := range known {
+		if at > 0 && at < since.UnixMilli() {
+			since = time.UnixMilli(at)
+		}
+	}
+	if known[0] == 0 {
+		marks = []orchestrator.Record{{Event: &orchestrator.Event{
+			Origin: Origin, ID: ids[0], Type: orchestrator.WebhookRecovered, Source: source, Fingerprint: "watching", Time: now.UnixMilli(),
+			Project: w.Project, Environment: w.Environment, Component: w.Component, Name: "the webhooks of Toss are watched", Provider: source,
+		}}}
+	}
+	if back := now.Add(-cmp.Or(w.LookBack, defaultLookBack)); back.After(since) {
+		since = back
+	}
+	return since, marks, nil
 }
 
 // transactions reads one page between two times, oldest first.
@@ -131,12 +171,12 @@ func (c *Client) transactions(ctx context.Context, from, to time.Time, after str
 
 // missed makes the records of the transactions whose webhooks are missing and that
 // were not raised before.
-func (w *Watch) missed(ctx context.Context, page []transaction, to time.Time) ([]orchestrator.Record, error) {
+func (w *Watch) missed(ctx context.Context, page []transaction, since, to time.Time) ([]orchestrator.Record, error) {
 	var names, arrived, raised []string
 	var times []int64
 	for _, t := range page {
 		at, err := ParseTime(t.At)
-		if err != nil || t.PaymentKey == "" || at.After(to) {
+		if err != nil || t.PaymentKey == "" || at.After(to) || at.Before(since) {
 			continue // without a time or a payment there is nothing that could be compared
 		}
 		id := ArrivedID(t.PaymentKey, t.Status, t.Key)
@@ -153,7 +193,7 @@ func (w *Watch) missed(ctx context.Context, page []transaction, to time.Time) ([
 	}
 	var records []orchestrator.Record
 	for i, name := range names {
-		if here[i] || known[i] {
+		if here[i] > 0 || known[i] > 0 {
 			continue
 		}
 		ev := w.event(orchestrator.WebhookFailed, name)
@@ -180,7 +220,7 @@ func (w *Watch) recovered(ctx context.Context) ([]orchestrator.Record, error) {
 	}
 	var records []orchestrator.Record
 	for i, fingerprint := range standing {
-		if here[i] && len(records) < maxRecords {
+		if here[i] > 0 && len(records) < maxRecords {
 			name := strings.TrimPrefix(fingerprint, missedPrefix)
 			ev := w.event(orchestrator.WebhookRecovered, name)
 			ev.ID, ev.Time = "recovered/"+name, w.Now().UnixMilli()

@@ -28,13 +28,13 @@ type desk struct {
 	watch  toss.Watch
 	mu     sync.Mutex
 	now    time.Time
-	seen   map[string]bool
+	seen   map[string]int64
 	firing map[string]bool
 }
 
 func start(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{T: t, now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), seen: map[string]bool{}, firing: map[string]bool{}}
+	d := &desk{T: t, now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), seen: map[string]int64{}, firing: map[string]bool{}}
 	s, err := sandbox.Start(t.Context(), sandbox.Options{Seed: 7, Kind: true, Now: d.clock, Token: secret})
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +45,9 @@ func start(t *testing.T) *desk {
 	d.client, err = toss.New(toss.Options{BaseURL: d.url, Key: "\ufeff" + secret, AllowPrivate: []string{"127.0.0.0/8"}, Timeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, day := range []string{"20", "24"} { // it has been watched for four days
+		d.seen["poll/toss watching/2026-11-"+day] = d.now.AddDate(0, 0, -4).UnixMilli()
 	}
 	d.watch = toss.Watch{Project: "shop", Component: "checkout", Memory: d, Now: d.clock}
 	return d
@@ -73,8 +76,8 @@ func (d *desk) order(path string, body any) {
 }
 
 // Seen implements orchestrator.Memory.
-func (d *desk) Seen(_ context.Context, origin string, ids []string) ([]bool, error) {
-	out := make([]bool, len(ids))
+func (d *desk) Seen(_ context.Context, origin string, ids []string) ([]int64, error) {
+	out := make([]int64, len(ids))
 	for i, id := range ids {
 		out[i] = d.seen[origin+" "+id]
 	}
@@ -100,10 +103,10 @@ func (d *desk) poll() ([]string, error) {
 	var out []string
 	for _, r := range records {
 		ev := r.Event
-		if ev == nil || d.seen[ev.Origin+" "+ev.ID] || ev.Project != "shop" || ev.Unsigned {
+		if ev == nil || d.seen[ev.Origin+" "+ev.ID] > 0 || ev.Project != "shop" || ev.Unsigned {
 			d.Fatalf("%+v", ev)
 		}
-		d.seen[ev.Origin+" "+ev.ID] = true
+		d.seen[ev.Origin+" "+ev.ID] = d.clock().UnixMilli()
 		if d.firing[ev.Fingerprint] = true; ev.Type == orchestrator.WebhookRecovered {
 			delete(d.firing, ev.Fingerprint)
 		}
@@ -128,14 +131,37 @@ func TestPoll_missedIsRaisedOnceAndEndsWhenItArrives(t *testing.T) {
 	d.order("payment", map[string]any{"payment_key": "pk_arrived", "ago_ms": 6 * 60_000})
 	d.order("payment", map[string]any{"payment_key": "pk_old", "ago_ms": 25 * 3600 * 1000})
 	d.order("payment", map[string]any{"payment_key": "pk_aborted", "status": "ABORTED", "ago_ms": 6 * 60_000}) // no money moved
-	d.seen["http/toss arrived/pk_arrived/DONE"] = true
+	d.seen["http/toss arrived/pk_arrived/DONE"] = 1
 	d.wantPoll("failed missed/pk_missed/DONE")
 	d.wantPoll()
 	d.order("payment", map[string]any{"payment_key": "pk_missed", "status": "CANCELED", "ago_ms": 6 * 60_000})
 	d.wantPoll("failed missed/pk_missed/CANCELED")
-	d.seen["http/toss arrived/pk_missed/DONE"] = true
+	d.seen["http/toss arrived/pk_missed/DONE"] = 1
 	d.wantPoll("recovered recovered/pk_missed/DONE")
 	d.wantPoll()
+}
+
+// Of the time before Backout began to watch nothing is known, so nothing is missed;
+// of a time in which Backout was down everything is.
+func TestPoll_beginsWhenItIsFirstWatched(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	clear(d.seen)
+	d.order("payment", map[string]any{"payment_key": "pk_before", "ago_ms": 60 * 60_000})
+	d.wantPoll("recovered watching/2026-11-24")
+	d.wantPoll()
+	d.order("payment", map[string]any{"payment_key": "pk_down", "ago_ms": -60_000})
+	d.forward(20 * time.Hour)
+	d.wantPoll("failed missed/pk_down/DONE")
+	d.forward(2 * time.Hour)
+	d.wantPoll("recovered watching/2026-11-25")
+	d.wantPoll()
+}
+
+func (d *desk) forward(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.now = d.now.Add(by)
 }
 
 func TestPoll_saysWhatItIs(t *testing.T) {
@@ -165,7 +191,7 @@ func TestPoll_pages(t *testing.T) {
 		key := fmt.Sprintf("pk_%d", i)
 		d.order("payment", map[string]any{"payment_key": key, "ago_ms": 600_000})
 		if i < 1080-150 || i >= 1080 {
-			d.seen["http/toss arrived/"+key+"/DONE"] = true
+			d.seen["http/toss arrived/"+key+"/DONE"] = 1
 		}
 	}
 	for _, want := range []int{100, 50, 0} {
