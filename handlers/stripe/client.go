@@ -106,5 +106,6 @@ func (c *Client) refused(err error, what string) error {
 	case http.StatusTooManyRequests:
 		advice = "; the next poll asks again"
 	}
-	return fmt.Errorf("Stripe refused to show %s: %s (%d %s)%s", what, c.replace.Replace(said.Msg), said.HTTPStatusCode, said.Code, advice) //nolint:staticcheck,revive // A name begins with a capital.
+	text := fmt.Sprintf("Stripe refused to show %s: %s (%d %s)%s", what, c.replace.Replace(said.Msg), said.HTTPStatusCode, said.Code, advice)
+	return outbound.Refused(outbound.Answer{Status: said.HTTPStatusCode}, false, text)
 }
