@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,9 +15,7 @@ const stripeKeeps = 30 * 24 * time.Hour
 // row is an event as the API shows it and as it is sent.
 func (e *stripeEvent) row() object {
 	about := object{}
-	for k, v := range e.Object {
-		about[k] = v
-	}
+	maps.Copy(about, e.Object)
 	return object{
 		"id": e.ID, "object": "event", "api_version": "2025-01-27.acacia", "created": e.Created.Unix(), "livemode": false, "type": e.Type,
 		"pending_webhooks": len(e.Waits), "request": object{"id": nil, "idempotency_key": nil}, "data": object{"object": about},

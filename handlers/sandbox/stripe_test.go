@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -13,9 +14,7 @@ import (
 func stripeAt(h *harness, hook, status string, more obj) string {
 	h.Helper()
 	setup := obj{"endpoints": []obj{{"id": "we_1", "url": hook, "secret": "whsec_zq", "status": status, "enabled_events": []string{"payout.failed", "charge.failed"}}}, "retry_ms": 20}
-	for k, v := range more {
-		setup[k] = v
-	}
+	maps.Copy(setup, more)
 	h.want(200, "POST", h.urls.Stripe+"/_sandbox/setup", setup)
 	return h.urls.Stripe
 }

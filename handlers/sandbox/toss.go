@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -223,9 +224,7 @@ func (t *toss) tell(body object, signed bool) {
 		pauses: pauses, delivered: func() {}, taken: func(status int) bool { return status == http.StatusOK },
 		parcel: func(try int) parcel {
 			p := parcel{url: url, body: raw, header: map[string]string{"tosspayments-webhook-transmission-retried-count": strconv.Itoa(try)}}
-			for k, v := range header {
-				p.header[k] = v
-			}
+			maps.Copy(p.header, header)
 			return p
 		},
 	}

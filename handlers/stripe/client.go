@@ -60,7 +60,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("stripe: %w", err)
 	}
 	backends := stripe.NewBackendsWithConfig(&stripe.BackendConfig{
-		HTTPClient: out.HTTP, URL: stripe.String(base), MaxNetworkRetries: stripe.Int64(1), EnableTelemetry: stripe.Bool(false),
+		HTTPClient: out.HTTP, URL: stripe.String(base), MaxNetworkRetries: stripe.Int64(1), EnableTelemetry: new(false),
 		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}, // what went wrong is in the error
 	})
 	return &Client{

@@ -77,7 +77,7 @@ func (c *Client) Poll(ctx context.Context, w Watch) ([]orchestrator.Record, erro
 func (c *Client) undelivered(ctx context.Context, w *Watch) ([]*stripe.Event, error) {
 	now := w.Now()
 	p := &stripe.EventListParams{
-		ListParams: stripe.ListParams{Limit: stripe.Int64(pageSize)}, DeliverySuccess: stripe.Bool(false),
+		ListParams: stripe.ListParams{Limit: stripe.Int64(pageSize)}, DeliverySuccess: new(false),
 		CreatedRange: &stripe.RangeQueryParams{
 			GreaterThanOrEqual: now.Add(-cmp.Or(w.LookBack, defaultLookBack)).Unix(),
 			LesserThanOrEqual:  now.Add(-cmp.Or(w.Grace, defaultGrace)).Unix(),
