@@ -8,6 +8,8 @@ type Providers struct {
 	GitHub   *GitHub   `yaml:"github"`
 	Slack    *Slack    `yaml:"slack"`
 	SendGrid *SendGrid `yaml:"sendgrid"`
+	Stripe   *Stripe   `yaml:"stripe"`
+	Toss     *Toss     `yaml:"toss"`
 	// Probe is the client of the probes.
 	Probe *Probing `yaml:"probe"`
 }
@@ -74,6 +76,8 @@ type Hooks struct {
 	PagerDuty    *Hook `yaml:"pagerduty"`
 	SendGrid     *Hook `yaml:"sendgrid"`
 	Sentry       *Hook `yaml:"sentry"`
+	Stripe       *Hook `yaml:"stripe"`
+	Toss         *Hook `yaml:"toss"`
 	UptimeRobot  *Hook `yaml:"uptimerobot"`
 	Events       *Hook `yaml:"events"`
 }
@@ -81,11 +85,15 @@ type Hooks struct {
 // Hook says how a source proves who it is. Auth is hmac, bearer, basic,
 // path_secret (the secret is the last part of the path), ecdsa (SendGrid; the
 // secret is its public key), routing_key (PagerDuty's shape; the secret stands in
-// the body) or none, which is allowed on a loopback listener only. User belongs to basic.
+// the body) or none, which is allowed on a loopback listener only. User belongs to
+// basic, SigningKey to Toss, which signs its events about payouts and sellers by its
+// security key.
 type Hook struct {
 	Auth   string `yaml:"auth"`
 	User   string `yaml:"user"`
 	Secret Secret `yaml:"secret"`
 	// Verify belongs to vercel-drain: the code by which Vercel sees whose it is.
 	Verify string `yaml:"verify"`
+
+	SigningKey Secret `yaml:"signing_key"`
 }

@@ -26,6 +26,7 @@ func (k *checker) providers() {
 	if s := p.SendGrid; s != nil {
 		k.sendgrid(s)
 	}
+	k.payments()
 }
 
 func (k *checker) sendgrid(s *SendGrid) {
@@ -65,7 +66,7 @@ func (k *checker) baseURL(path, base string, private []Network) {
 // hookAuth lists the ways each source is able to prove who it is, none last.
 func hookAuth(source string) []string {
 	switch source {
-	case "github", "sentry", "vercel", "vercel-drain":
+	case "github", "sentry", "stripe", "vercel", "vercel-drain":
 		return []string{"hmac", "none"}
 	case "alertmanager":
 		return []string{"bearer", "basic", "path_secret", "none"}
@@ -75,6 +76,8 @@ func hookAuth(source string) []string {
 		return []string{"ecdsa", "none"}
 	case "uptimerobot":
 		return []string{"path_secret", "bearer", "basic", "none"}
+	case "toss":
+		return []string{"path_secret", "none"}
 	case "grafana":
 		return []string{"bearer", "basic", "hmac", "none"}
 	default:
@@ -91,6 +94,8 @@ func (k *checker) hooks() {
 	k.hook("pagerduty", k.c.Hooks.PagerDuty)
 	k.hook("sendgrid", k.c.Hooks.SendGrid)
 	k.hook("sentry", k.c.Hooks.Sentry)
+	k.hook("stripe", k.c.Hooks.Stripe)
+	k.hook("toss", k.c.Hooks.Toss)
 	k.hook("uptimerobot", k.c.Hooks.UptimeRobot)
 	k.hook("events", k.c.Hooks.Events)
 }
@@ -113,6 +118,9 @@ func (k *checker) hook(source string, h *Hook) {
 	}
 	if h.Verify != "" && source != "vercel-drain" {
 		k.wrong(path+".verify", "only a log drain of Vercel is verified like this", "take verify out")
+	}
+	if h.SigningKey.IsSet() && source != "toss" {
+		k.wrong(path+".signing_key", "only toss has a signing_key", "take it out")
 	}
 	if (h.Auth == "basic") != (h.User != "") {
 		k.wrong(path, "user belongs to auth basic, and basic needs it", "write user and secret with auth: basic")

@@ -32,8 +32,8 @@ func (s *State) Why(origin, id string) []WhyLine {
 	origins := []string{origin}
 	if origin == "" {
 		origins = []string{
-			"http/alertmanager", "http/events", "http/github", "http/grafana", "http/pagerduty", "http/sendgrid", "http/sentry", "http/uptimerobot",
-			"http/vercel", "http/vercel-drain", "poll/github",
+			"http/alertmanager", "http/events", "http/github", "http/grafana", "http/pagerduty", "http/sendgrid", "http/sentry", "http/stripe", "http/toss", "http/uptimerobot",
+			"http/vercel", "http/vercel-drain", "poll/github", "poll/stripe", "poll/toss",
 		}
 		for _, p := range s.Config().Projects {
 			origins = append(origins, "nats/"+p.ID, "http/events/"+p.ID)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aimarketplace/backout/configs"
 	"github.com/aimarketplace/backout/handlers/bus"
+	"github.com/aimarketplace/backout/handlers/gateway"
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
 	"github.com/aimarketplace/backout/handlers/probe"
@@ -26,11 +27,13 @@ type actionSet struct {
 	sources   []orchestrator.Source
 	pollEvery time.Duration
 	chat      *slack.Client
+	// confirm asks a webhook's sender whether what it says is so.
+	confirm map[string]func(context.Context, gateway.Delivery, gateway.Decoded) gateway.Decoded
 }
 
 // buildActions makes a client for every provider of the configuration. An action
 // whose provider is not configured stays known, and says so when it is called.
-func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus, logger *slog.Logger) (*actionSet, error) {
+func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus, memory orchestrator.Memory, logger *slog.Logger) (*actionSet, error) {
 	set := &actionSet{all: map[string]orchestrator.Action{}}
 	known, err := placeholders()
 	if err != nil {
@@ -41,6 +44,9 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		return nil, err
 	}
 	if err := set.addProbes(cfg, logger); err != nil {
+		return nil, err
+	}
+	if err := set.addPayments(cfg, memory, logger); err != nil {
 		return nil, err
 	}
 	if g := cfg.Providers.GitHub; g != nil {

@@ -96,7 +96,7 @@ func (a *app) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	actions, err := buildActions(a.cfg, &doc, a.bus, a.o.Logger)
+	actions, err := buildActions(a.cfg, &doc, a.bus, &memory{app: a}, a.o.Logger)
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ func doctorCommand() *cobra.Command {
 			u.found(foundOK, "%s can be read", f.config)
 			u.configuration(cfg)
 			u.hooks(cfg)
+			u.payments(c.Context(), cfg)
 			u.running(c, &cf)
 			if err := cf.show(c.OutOrStdout(), u, func() error { return u.print(c.OutOrStdout()) }); err != nil {
 				return err

@@ -42,6 +42,8 @@ func secrets() map[string]string {
 		"E2E_HOOK_TOKEN":         "zq-events-b27f6c8d13",
 		"E2E_ALERTMANAGER_TOKEN": "hooktoken",
 		"E2E_VERCEL_SECRET":      "zq-vercelhook-0f9d3a61c7",
+		"E2E_STRIPE_KEY":         "zq-stripe-6b1f83d0c5",
+		"E2E_TOSS_KEY":           "zq-toss-d94a27e1f0",
 	}
 }
 
@@ -67,6 +69,8 @@ type shopOptions struct {
 	Repository string
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
+	// Payments asks the sandbox's Stripe and Toss which webhooks did not arrive.
+	Payments bool
 }
 
 // shop is a world: a sandbox, a Backout that watches it, and Ann on call.
@@ -139,7 +143,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

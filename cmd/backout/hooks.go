@@ -18,7 +18,7 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 		return nil, err
 	}
 	o := gateway.Options{
-		Sources: hookSources(a.cfg.Hooks), Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
+		Sources: hookSources(a.cfg), Confirm: actions.confirm, Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
 		VercelProjects: a.vercelProjects(), Repositories: repositories(a.cfg), Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
 	}
 	if actions.chat != nil {
@@ -48,19 +48,24 @@ func (a *app) again(q *orchestrator.Quarantined, body []byte) ([]orchestrator.Ev
 	return gateway.Again(q, body, a.vercelProjects())
 }
 
-func hookSources(h configs.Hooks) []gateway.Source {
+func hookSources(cfg *configs.Config) []gateway.Source {
 	var out []gateway.Source
-	for name, hook := range configuredHooks(h) {
+	for name, hook := range configuredHooks(cfg.Hooks) {
 		if hook == nil {
 			continue
 		}
-		out = append(out, hookSource(name, hook))
+		s := hookSource(name, hook)
+		s.Project = speaksFor(cfg, name)
+		out = append(out, s)
 	}
 	return out
 }
 
 func hookSource(name string, hook *configs.Hook) gateway.Source {
 	s := gateway.Source{Name: name, Auth: hook.Auth, Verify: hook.Verify}
+	if hook.SigningKey.IsSet() {
+		s.SigningKeys = []string{hook.SigningKey.Reveal()}
+	}
 	if hook.Secret.IsSet() {
 		secret := hook.Secret.Reveal()
 		if hook.Auth == "basic" {
@@ -75,7 +80,7 @@ func hookSource(name string, hook *configs.Hook) gateway.Source {
 func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
 	return map[string]*configs.Hook{
 		"alertmanager": h.Alertmanager, "events": h.Events, "github": h.GitHub, "grafana": h.Grafana,
-		"pagerduty": h.PagerDuty, "sendgrid": h.SendGrid, "sentry": h.Sentry,
+		"pagerduty": h.PagerDuty, "sendgrid": h.SendGrid, "sentry": h.Sentry, "stripe": h.Stripe, "toss": h.Toss,
 		"uptimerobot": h.UptimeRobot, "vercel": h.Vercel, "vercel-drain": h.VercelDrain,
 	}
 }

@@ -61,6 +61,10 @@ func (d Delivery) again(q *orchestrator.Quarantined) (Decoded, error) {
 		return Decoded{}, errors.New("GitHub's bodies are not kept, they may hold secrets; redeliver it in the webhook's settings at GitHub")
 	case "http/" + sourceVercelDrain:
 		return Decoded{}, errors.New("lines of a log drain are not kept, so there is nothing to read again")
+	case "http/" + sourceStripe:
+		return DecodeStripe(d)
+	case "http/" + sourceToss:
+		return DecodeToss(d)
 	case "http/" + sourceEvents:
 		return DecodeCloudEvents(d)
 	}

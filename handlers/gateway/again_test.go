@@ -36,6 +36,8 @@ func TestAgain(t *testing.T) {
 		{"one alert of a message", line("http/alertmanager", "odd"), alert, []string{disk}, ""},
 		{"the one that nobody claimed, of a message", unrouted, `{"alerts":[` + other + `,` + alert + `]}`, []string{disk}, ""},
 		{"a webhook of Vercel", line("http/vercel", "odd"), vc, []string{"v1"}, ""},
+		{"an event of Stripe", line("http/stripe", "odd"), `{"id":"evt_1","object":"event","type":"payout.failed","created":1795000000}`, []string{"evt_1"}, ""},
+		{"a webhook of Toss", line("http/toss", "odd"), `{"eventType":"PAYOUT_STATUS_CHANGED","data":{"id":"po_1","status":"FAILED"},"createdAt":"2026-01-02T14:46:59"}`, []string{"PAYOUT_STATUS_CHANGED/po_1/FAILED/1767332819000"}, ""},
 		{"a CloudEvent", line("http/events", "odd"), cloud, []string{"ci/1"}, ""},
 		{"a batch with a bad one", line("http/events", "odd"), `[{}, ` + cloud + `]`, []string{"ci/1"}, ""},
 		{"a message of NATS", line("nats/shop", "odd"), cloud, []string{"ci/1"}, ""},

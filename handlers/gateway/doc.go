@@ -2,7 +2,7 @@
 // that arrives becomes a record: it verifies who sends, decodes, redacts and
 // appends. It owns the routes of the public listener, a decoder per sender
 // (CloudEvents, Alertmanager, GitHub, Grafana, PagerDuty's shape, SendGrid, Sentry,
-// UptimeRobot, Vercel and its log drains), the redactor and the parser of what people
+// Stripe, Toss, UptimeRobot, Vercel and its log drains), the redactor and the parser of what people
 // say.
 //
 // It must not decide anything: whose project an alert is, whether it is fresh,
@@ -11,7 +11,7 @@
 //
 // Start reading at receive.go, which follows one delivery from the first byte to
 // the answer. The decoders are alertmanager.go, cloudevents.go, github.go, grafana.go,
-// inbox.go, pagerduty.go, sendgrid.go, sentry.go, uptimerobot.go, vercel.go and
-// vercel_drain.go, each with its set-up steps; redact.go masks secrets; commands.go
+// inbox.go, pagerduty.go, sendgrid.go, sentry.go, stripe.go, toss.go (whose payments
+// are asked for in toss_confirm.go), uptimerobot.go, vercel.go and vercel_drain.go, each with its set-up steps; redact.go masks secrets; commands.go
 // reads what people say.
 package gateway

@@ -2,14 +2,17 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
+	"github.com/aimarketplace/backout/handlers/toss"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -129,6 +132,38 @@ func FuzzDecodeUptimeRobot(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if d, err := DecodeUptimeRobot(Delivery{Origin: "http/uptimerobot", Body: body}); err == nil {
 			fit(t, d)
+		}
+	})
+}
+
+func FuzzDecodeStripe(f *testing.F) {
+	seedBodies(f)
+	f.Add([]byte(stripeEvent("payment_intent.payment_failed", map[string]any{"last_payment_error": map[string]any{"code": "card_declined"}})))
+	f.Add([]byte(stripeEvent("charge.dispute.created", map[string]any{"charge": map[string]any{"id": "ch_1"}, "payment_intent": []int{1}})))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if d, err := DecodeStripe(Delivery{Origin: "http/stripe", Body: body}); err == nil {
+			fit(t, d)
+		}
+		stripeSigned(Source{Secrets: []string{"s"}}, string(body), body, time.Unix(stripeAt, 0))
+	})
+}
+
+func FuzzDecodeToss(f *testing.F) {
+	seedBodies(f)
+	f.Add([]byte(tossWebhook(tossPayment, map[string]any{"status": "ABORTED"})))
+	f.Add([]byte(tossWebhook(tossPayment, nil)))
+	f.Add([]byte(`{"eventType":"payout.changed","createdAt":"2026-01-02T14:46:59.65327","entityBody":{"id":"po_1","status":"FAILED","error":{"code":"x"}}}`))
+	paid := toss.Payment{Key: "aifor2uN3L9", Status: "PARTIAL_CANCELED", ApprovedAt: "2026-01-02T14:46:59", Cancels: []toss.Cancel{{TransactionKey: "t1", Status: "ABORTED"}}}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		delivery := Delivery{Origin: "http/toss", Header: http.Header{transmission: {string(body)}, tossSignature: {string(body)}}, Body: body}
+		tossSigned(Source{SigningKeys: []string{"k"}}, delivery.Header, body)
+		d, err := DecodeToss(delivery)
+		if err != nil {
+			return
+		}
+		fit(t, d)
+		for _, asked := range []askedToss{{p: paid, found: true}, {found: false}, {err: errors.New("away")}} {
+			fit(t, ConfirmToss(asked)(t.Context(), delivery, d))
 		}
 	})
 }

@@ -36,11 +36,16 @@ type Options struct {
 	VercelProjects map[string]string
 	// Repositories says which projects live in which repository of GitHub.
 	Repositories github.Places
+	// Confirm asks a source, by its name, whether what a delivery says is so. Its
+	// answer replaces what was decoded. It must come back within its context, which
+	// ends early enough for the sender to be answered in time.
+	Confirm map[string]func(ctx context.Context, d Delivery, said Decoded) Decoded
 	// Chat handlers are mounted at /chat/NAME and verify their senders themselves.
 	Chat map[string]http.Handler
 	// Status is mounted at /status and below.
 	Status http.Handler
-	// Now is the clock behind the log lines; nil means time.Now.
+	// Now is the clock behind the log lines and the age of signatures; nil means
+	// time.Now.
 	Now func() time.Time
 	// Logger is told about refused deliveries, never about their content; nil
 	// means silence.
@@ -79,6 +84,8 @@ func New(o Options) (*Gateway, error) {
 		sourcePagerDuty:    DecodePagerDuty,
 		sourceSendGrid:     DecodeSendGrid,
 		sourceSentry:       DecodeSentry,
+		sourceStripe:       DecodeStripe,
+		sourceToss:         DecodeToss,
 		sourceUptimeRobot:  DecodeUptimeRobot,
 		sourceVercel:       DecodeVercel,
 		sourceVercelDrain:  DecodeVercelDrain,

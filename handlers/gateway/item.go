@@ -21,7 +21,10 @@ type Delivery struct {
 	// byToken is set when an API token stands in for a signature.
 	byToken bool
 	// Unsigned is set when nothing authenticated the sender.
-	Unsigned       bool
+	Unsigned bool
+	// Signed is set when a signature that only some of a source's events have was
+	// checked.
+	Signed         bool
 	VercelProjects map[string]string
 	Repositories   github.Places
 }

@@ -15,9 +15,15 @@ func (s Source) byBody() bool {
 // proven checks what needs the body, for sources that have it there. It takes a
 // credential out of the body, and marks a delivery whose proof is not fresh.
 func (g *Gateway) proven(r *http.Request, s Source, d *Delivery) bool {
+	if s.Name == sourceToss {
+		var ok bool
+		if d.Signed, ok = tossSigned(s, r.Header, d.Body); !ok {
+			return false
+		}
+	}
 	switch s.Auth {
 	case AuthHMAC:
-		return d.byToken || signed(s, r.Header, d.Body)
+		return d.byToken || g.signed(s, r.Header, d.Body)
 	case AuthECDSA:
 		fresh, ok := mailSigned(s, r.Header, d.Body, g.opt.Now())
 		d.Unsigned = d.Unsigned || !fresh

@@ -15,6 +15,9 @@ import (
 const (
 	appendWait = 12 * time.Second
 	slowAppend = time.Second
+	// confirmWait and tossWait together are under the ten seconds that Toss waits.
+	confirmWait = 5 * time.Second
+	tossWait    = 4 * time.Second
 )
 
 // receive takes one delivery: find the source, check who sends, read, check the
@@ -52,7 +55,11 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Delivery) {
 	decoded, unreadable := g.decoders[s.Name](d)
 	if unreadable != nil {
-		decoded = single(badItem(d.Origin, unreadable.Error(), s.quotable(d.Body)))
+		decoded = single(badItem(d.Origin, unreadable.Error(), s.kept(d.Body)))
+	} else if confirm := g.opt.Confirm[s.Name]; confirm != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), confirmWait)
+		decoded = confirm(ctx, d, decoded)
+		cancel()
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.patience())
 	defer cancel()
@@ -116,6 +123,9 @@ func refusalText(s Source) string {
 	case AuthBasic:
 		return "user or password is wrong or missing: send Authorization: Basic"
 	case AuthPathSecret:
+		if s.Name == sourceToss {
+			return "the secret at the end of the path is wrong or missing, or tosspayments-webhook-signature is wrong"
+		}
 		return "the secret at the end of the path is wrong or missing"
 	}
 	return "the token is wrong or missing: send Authorization: Bearer TOKEN"
@@ -132,7 +142,7 @@ func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Del
 	if !s.byBody() {
 		ctx, cancel := context.WithTimeout(r.Context(), appendWait)
 		defer cancel()
-		if err := g.keep(ctx, []Item{badItem(d.Origin, "the body is over 1 MiB and was not read; send fewer items at once", d.Body)}); err != nil {
+		if err := g.keep(ctx, []Item{badItem(d.Origin, "the body is over 1 MiB and was not read; send fewer items at once", s.kept(d.Body))}); err != nil {
 			g.busy(w, r, s, err)
 			return
 		}

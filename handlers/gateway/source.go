@@ -15,6 +15,8 @@ const (
 	sourcePagerDuty    = "pagerduty"
 	sourceSendGrid     = "sendgrid"
 	sourceSentry       = "sentry"
+	sourceStripe       = "stripe"
+	sourceToss         = "toss"
 	sourceUptimeRobot  = "uptimerobot"
 	sourceVercel       = "vercel"
 	sourceVercelDrain  = "vercel-drain"
@@ -46,6 +48,9 @@ type Source struct {
 	Auth string
 	// Secrets are all accepted, so that one can be replaced without a gap.
 	Secrets []string
+	// SigningKeys check what a sender signs although it proves itself otherwise:
+	// Toss signs events about payouts and sellers, and none about payments.
+	SigningKeys []string
 	// Project, when set, is the only project this source may speak for.
 	Project string
 	// Verify is the value of the header x-vercel-verify, for a drain.
@@ -59,15 +64,18 @@ func (s Source) patience() time.Duration {
 		return gitHubWait
 	case sourceSentry:
 		return sentryWait
+	case sourceToss:
+		return tossWait
 	}
 	return appendWait
 }
 
-// quotable is what may be kept of a body that cannot be read: nothing where it may
-// hold a secret that no pattern knows, and no addresses of users.
-func (s Source) quotable(body []byte) []byte {
+// kept is what may be kept of a body that cannot be read: nothing where it may hold
+// a secret that no pattern knows or what is the customers' of a payment provider, and
+// no addresses of users.
+func (s Source) kept(body []byte) []byte {
 	switch s.Name {
-	case sourceGitHub, sourcePagerDuty, sourceVercelDrain:
+	case sourceGitHub, sourcePagerDuty, sourceStripe, sourceToss, sourceVercelDrain:
 		return nil
 	case sourceSendGrid:
 		return maskAddresses(body)

@@ -114,6 +114,8 @@ func signatureOf(s Source) signature {
 		return signature{"X-Vercel-Signature", "", sha1.New, "x-vercel-signature must be the hex HMAC-SHA1 of the raw body with the secret of the webhook or drain"}
 	case sourceSentry:
 		return signature{"Sentry-Hook-Signature", "", sha256.New, "Sentry-Hook-Signature must be the hex HMAC-SHA256 of the raw body with the integration's client secret"}
+	case sourceStripe:
+		return signature{"Stripe-Signature", "", sha256.New, "Stripe-Signature must be t=TIME,v1=SIGNATURE as Stripe writes it, by the signing secret of this endpoint (whsec_…), its time within five minutes of now"}
 	case sourceGrafana:
 		return signature{"X-Grafana-Alerting-Signature", "", sha256.New, "X-Grafana-Alerting-Signature must be the hex HMAC-SHA256 of the raw body; leave the header's name as it is and the timestamp header empty"}
 	}
@@ -121,8 +123,11 @@ func signatureOf(s Source) signature {
 }
 
 // signed checks the signature over the raw body, for sources that have one.
-func signed(s Source, h http.Header, body []byte) bool {
+func (g *Gateway) signed(s Source, h http.Header, body []byte) bool {
 	sig := signatureOf(s)
+	if s.Name == sourceStripe {
+		return stripeSigned(s, h.Get(sig.header), body, g.opt.Now())
+	}
 	mac, err := hex.DecodeString(strings.TrimPrefix(h.Get(sig.header), sig.prefix))
 	if err != nil || len(mac) == 0 {
 		return false

@@ -95,10 +95,49 @@ func (c *courier) pause(d time.Duration) bool {
 	}
 }
 
+// round is a delivery in the sender's own time: a try after each pause until one
+// gets the answer that the sender takes for success, which it is told.
+type round struct {
+	pauses    []time.Duration
+	parcel    func(try int) parcel
+	taken     func(status int) bool
+	delivered func()
+}
+
+// tour makes a round in the background.
+func (c *courier) tour(r round) {
+	c.background(func() {
+		for try, pause := range r.pauses {
+			if !c.pause(pause) {
+				return
+			}
+			p := r.parcel(try)
+			if p.url == "" {
+				continue // it is withheld for now
+			}
+			status, err := c.send(p)
+			if err == nil && r.taken(status) {
+				r.delivered()
+				return
+			}
+			c.log.Warn("webhook not delivered", "url", p.url, "try", try+1, "status", status, "error", err)
+		}
+	})
+}
+
 func (c *courier) once(p parcel) error {
+	status, err := c.send(p)
+	if err == nil && status/100 != 2 {
+		return fmt.Errorf("the receiver answered %d %s", status, http.StatusText(status))
+	}
+	return err
+}
+
+// send posts a parcel and answers what the receiver's status was.
+func (c *courier) send(p parcel) (status int, err error) {
 	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, p.url, bytes.NewReader(p.body))
 	if err != nil {
-		return fmt.Errorf("addressing the webhook: %w", err)
+		return 0, fmt.Errorf("addressing the webhook: %w", err)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	for k, v := range p.header {
@@ -106,13 +145,10 @@ func (c *courier) once(p parcel) error {
 	}
 	resp, err := c.client.Do(r)
 	if err != nil {
-		return fmt.Errorf("posting the webhook: %w", err)
+		return 0, fmt.Errorf("posting the webhook: %w", err)
 	}
 	if err := resp.Body.Close(); err != nil {
-		return fmt.Errorf("closing the answer: %w", err)
+		return 0, fmt.Errorf("closing the answer: %w", err)
 	}
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("the receiver answered %s", resp.Status)
-	}
-	return nil
+	return resp.StatusCode, nil
 }

@@ -1,6 +1,6 @@
 // Package sandbox owns local stand-ins for Vercel, SendGrid, GitHub Actions,
-// Slack and a shop web site, each an HTTP server of its own, as unkind as the
-// real systems are. Demo, drills and tests run against them; their call log,
+// Slack, Stripe, TossPayments and a shop web site, each an HTTP server of its own, as
+// unkind as the real systems are. Demo, drills and tests run against them; their call log,
 // not Backout's state, is the judge of what really happened. The package must
 // not know Backout: it decides nothing and imports no handler.
 //
@@ -20,13 +20,16 @@
 //	GET    /_sandbox/calls   the calls it got, see Call        DELETE forgets them
 //	POST   /_sandbox/fault   arms a Fault for the next calls   DELETE disarms all, GET lists
 //	GET    /_sandbox/state   what its API hides
-//	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup
+//	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup,
+//	                         stripeSetup, tossSetup
 //	POST   /_sandbox/world   GitHub only: deployments, runs and secret scanning alerts, see gitHubWorld
 //
 // and Vercel POST /_sandbox/deploy (a push was built, see deployOrder), SendGrid
 // GET and DELETE /_sandbox/mails and GET /_sandbox/event-key, Slack GET
 // /_sandbox/messages, POST /_sandbox/slash and POST /_sandbox/click (a person types or
-// presses; see slashOrder, clickOrder; the reply says what came back, see heard).
+// presses; see slashOrder, clickOrder; the reply says what came back, see heard),
+// Stripe POST /_sandbox/event (see stripeOrder), Toss POST /_sandbox/payment and POST
+// /_sandbox/event (see tossOrder, tossEvent).
 //
 // The default world: project prj_shop (team team_aim, slug aim) with domains
 // shop.test, www.shop.test and seller.shop.test; dpl_good1 served before, dpl_good2
@@ -44,7 +47,7 @@
 //	faults count down, are listed and disarmed     issue 2     TestFaults_countListAndDisarm
 //	the call log file is synced before answers     issue 2     TestCalls_fileHasEveryCallBeforeItsAnswer
 //	one mutating call in 20: 500 after the work    issue 2     TestUnkind_randomErrorsComeAfterTheWork
-//	five ports, a seed                             issue 2     TestStart_portsSeedAndConflict
+//	seven ports, a seed                            issue 2     TestStart_portsSeedAndConflict
 //
 //	Vercel
 //	job pending, in-progress, succeeded            vpp 1.4     TestVercel_jobRunsAsynchronously
@@ -99,4 +102,20 @@
 //	an app has 3 s to answer                       int 2.1     TestSlack_waitsThreeSeconds
 //	buttons; response URLs, five uses              int 2.1     TestSlack_clickAndResponseURL
 //	response URLs end after 30 min                 int 2.1     TestSlack_responseURLExpires
+//
+//	Stripe (with the real stripe-go)
+//	deliveries signed, late, retried, doubled      int 4.1     TestStripe_deliveriesAreSignedRetriedAndDoubled
+//	delivery_success and pending_webhooks          int 4.1     TestStripe_withheldDeliveriesStayUndelivered
+//	a disabled endpoint misses events for good     int 4.1     TestStripe_disabledEndpointGetsNothing
+//	10 to 100 a page, newest first, 30 days        int 4.1     TestStripe_listPagesAndFilters
+//	400 401 404 429 and their bodies               int 4.1     TestStripe_refusals
+//
+//	Toss
+//	payments unsigned, createdAt without a zone;
+//	  only 200 ends the retries, one id for all    int 4.2     TestToss_paymentsAreNotSignedAndRetriedUnderOneID
+//	payout and seller signed, two values           int 4.2     TestToss_payoutsAreSigned
+//	late and lost webhooks                         int 4.2     TestToss_withholdsAndLosesDeliveries
+//	payments by key and order; transactions page
+//	  by startingAfter, dates are Korea's          int 4.2     TestToss_paymentsAndTransactions
+//	Basic with a colon; 400 401 404 500            int 4.2     TestToss_refusals
 package sandbox

@@ -177,11 +177,11 @@ func TestStart_portsSeedAndConflict(t *testing.T) {
 		t.Error("no seed was picked")
 	}
 	seen := map[string]bool{}
-	for _, u := range []string{h.urls.Vercel, h.urls.SendGrid, h.urls.GitHub, h.urls.Slack, h.urls.Shop} {
+	for _, u := range []string{h.urls.Vercel, h.urls.SendGrid, h.urls.GitHub, h.urls.Slack, h.urls.Shop, h.urls.Stripe, h.urls.Toss} {
 		seen[u] = true
 		h.want(200, "GET", u+"/_sandbox/state", nil)
 	}
-	if len(seen) != 5 {
+	if len(seen) != 7 {
 		t.Errorf("addresses: %+v", h.urls)
 	}
 }

@@ -242,9 +242,16 @@ func failure(err error) orchestrator.Result {
 	return r
 }
 
+// minPoll is how long a poll may take even when the pause between two is shorter.
+const minPoll = time.Second
+
 // pollSource asks a source for facts for as long as this process runs, but only
 // while it owns the work.
 func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
+	every := e.opt.SourceEvery
+	if p, ok := s.(orchestrator.Paced); ok && p.Every() > 0 {
+		every = p.Every()
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -253,7 +260,7 @@ func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
 			return
 		case <-timer.C:
 		}
-		pctx, cancel := context.WithTimeout(ctx, e.opt.SourceEvery)
+		pctx, cancel := context.WithTimeout(ctx, max(every, minPoll))
 		records, err := s.Poll(pctx)
 		cancel()
 		if err != nil && ctx.Err() == nil {
@@ -271,6 +278,6 @@ func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
 				e.core.Post(0, records...)
 			}
 		})
-		timer.Reset(e.opt.SourceEvery)
+		timer.Reset(every)
 	}
 }
