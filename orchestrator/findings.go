@@ -17,6 +17,9 @@ const (
 	FindOwner    = "owner"
 	FindPages    = "pages"
 	FindPoison   = "poison"
+	FindBlind    = "blind"
+	FindSilent   = "silent"
+	FindErrored  = "errored"
 )
 
 // How long a kind of finding stays quiet after a page, and after how long

@@ -3,6 +3,9 @@ package orchestrator
 // foldTimer acts on a due timer. One that was cleared meanwhile is ignored, so
 // a timer announced twice fires once.
 func (p *pass) foldTimer(t *TimerFired) {
+	if t.N == 0 && p.watchTimer(t) {
+		return
+	}
 	l := p.s.incident(t.N)
 	if l == nil && p.fenced && p.budgets() {
 		p.s.view.Delete(BucketTimer, timerKey(t.Due, p.part, t.N, t.Name)) // or it would fire again and again

@@ -27,6 +27,7 @@ const (
 	BucketStatus   Bucket = "status"
 	BucketWhy      Bucket = "why"
 	BucketChain    Bucket = "chain"
+	BucketWatch    Bucket = "watch"
 )
 
 // Buckets lists every bucket.
@@ -34,7 +35,7 @@ func Buckets() []Bucket {
 	return []Bucket{
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
-		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
+		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain, BucketWatch,
 	}
 }
 

@@ -72,6 +72,12 @@ func (e *Engine) timed(rec *orchestrator.Record) {
 	if o := rec.Observed; o != nil {
 		o.At = e.clock.core(time.UnixMilli(o.At)).UnixMilli()
 	}
+	if r := rec.Reading; r != nil {
+		r.At = e.clock.core(time.UnixMilli(r.At)).UnixMilli()
+	}
+	if u := rec.Upstream; u != nil {
+		u.At = e.clock.core(time.UnixMilli(u.At)).UnixMilli()
+	}
 }
 
 // hungWait is how long after its deadline a handler may still answer.
@@ -240,37 +246,4 @@ func failure(err error) orchestrator.Result {
 		r.RetryAfter = orchestrator.RetryDelay(err).Milliseconds()
 	}
 	return r
-}
-
-// pollSource asks a source for facts for as long as this process runs, but only
-// while it owns the work.
-func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		pctx, cancel := context.WithTimeout(ctx, e.opt.SourceEvery)
-		records, err := s.Poll(pctx)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			e.opt.Logger.WarnContext(ctx, "a source could not be polled", "source", s.Name(), "error", err)
-		}
-		for i := range records {
-			e.timed(&records[i])
-		}
-		e.input(func() {
-			delete(e.blind, s.Name())
-			if err != nil {
-				e.blind[s.Name()] = err.Error()
-			}
-			if len(records) > 0 && e.core.Owns(0) && e.core.backlog(0) < maxBacklog {
-				e.core.Post(0, records...)
-			}
-		})
-		timer.Reset(e.opt.SourceEvery)
-	}
 }
