@@ -29,6 +29,7 @@ func (c *Config) Document() (orchestrator.Config, error) {
 	for _, a := range c.Audiences {
 		doc.Audiences = append(doc.Audiences, orchestrator.Audience(a))
 	}
+	c.polled(&doc)
 	return doc, nil
 }
 
@@ -39,6 +40,8 @@ func (p Project) document() orchestrator.Project {
 		Mode:     orchestrator.Mode(p.Mode),
 		Hotfix:   orchestrator.Hotfix(p.Hotfix),
 		Audience: p.Audience,
+
+		DependsOn: p.DependsOn,
 	}
 	for _, c := range p.Components {
 		doc.Components = append(doc.Components, orchestrator.Component(c))
@@ -71,7 +74,13 @@ func (e Environment) document() orchestrator.Environment {
 			Status:       p.Expect.Status,
 			Every:        p.Every.Milliseconds(),
 			AlsoOnTarget: p.AlsoOnTarget,
+			Fails:        p.Fails,
+			Passes:       p.Passes,
+			Severity:     p.Severity,
 		})
+	}
+	for _, q := range e.Signals {
+		doc.Signals = append(doc.Signals, q.document())
 	}
 	return doc
 }

@@ -9,7 +9,8 @@ type Providers struct {
 	Slack    *Slack    `yaml:"slack"`
 	SendGrid *SendGrid `yaml:"sendgrid"`
 	// Probe is the client of the probes.
-	Probe *Probing `yaml:"probe"`
+	Probe    *Probing  `yaml:"probe"`
+	Supabase *Supabase `yaml:"supabase"`
 }
 
 // Vercel is the account that deployments live in.
@@ -81,4 +82,6 @@ type Hook struct {
 	Auth   string `yaml:"auth"`
 	User   string `yaml:"user"`
 	Secret Secret `yaml:"secret"`
+	// ExpectEvery is within which time it must be heard; 0 means that nobody waits.
+	ExpectEvery Duration `yaml:"expect_every"`
 }

@@ -1,6 +1,10 @@
 package orchestrator
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // A source that must be heard and is not is a finding. Its time is kept to a tenth of
 // what is expected, so that a storm does not write it at every event; the finding
@@ -42,6 +46,26 @@ func (s *State) expected() map[string]int64 {
 		}
 	}
 	return s.expects
+}
+
+// SourceState is a source that must be heard within Every milliseconds; At is when it
+// was heard last, 0 for never.
+type SourceState struct {
+	Source string `json:"source"`
+	Every  int64  `json:"every"`
+	At     int64  `json:"at"`
+	Silent bool   `json:"silent"`
+}
+
+// Sources lists the sources that must be heard, by name.
+func (s *State) Sources() []SourceState {
+	expected := s.expected()
+	out := make([]SourceState, 0, len(expected))
+	for _, name := range slices.Sorted(maps.Keys(expected)) {
+		h, _ := s.heardState(name)
+		out = append(out, SourceState{Source: name, Every: expected[name], At: h.At, Silent: h.Silent})
+	}
+	return out
 }
 
 // Heard tells when a source that must be heard was heard last; 0 is never.

@@ -140,6 +140,9 @@ func (s *State) upstreamState(page *UpstreamPage) UpstreamState {
 	var u UpstreamState
 	if !s.load(BucketWatch, upstreamKey(page.ID), &u) {
 		u.Upstream = Upstream{ID: page.ID, Error: "it was not read yet"}
+		if page.Status == "" {
+			u.Error = "none is known"
+		}
 	}
 	u.Title, u.Out = page.title(), false
 	u.Out = page.out(&u)

@@ -34,8 +34,10 @@ type Reading struct {
 	// Value is what a query gave: an integer, or thousandths of a numeric.
 	Value *int64 `json:"n,omitempty"`
 	// Denied is set with ReadErrored when a person must put a credential right.
-	Denied bool  `json:"denied,omitempty"`
-	At     int64 `json:"at"`
+	Denied bool `json:"denied,omitempty"`
+	// Blind is set with ReadErrored when the control probes failed at the same time.
+	Blind bool  `json:"blind,omitempty"`
+	At    int64 `json:"at"`
 }
 
 // Equal readings are an entry only every so often, in milliseconds; so many errored
@@ -133,7 +135,7 @@ func (f *Fold) judge(s *State, r *Reading, spec watchSpec, now int64) judgement 
 	if j.verdict != ReadOK && j.verdict != ReadFailed {
 		j.verdict = ReadErrored
 	}
-	if r.Kind != ReadControl && j.verdict != ReadOK && s.cutOff(now) {
+	if r.Kind != ReadControl && j.verdict != ReadOK && (r.Blind || s.cutOff(now)) {
 		return judgement{verdict: ReadErrored, text: "Backout itself is cut off: its control probes fail", blind: true}
 	}
 	if spec.fire != "" && j.verdict == ReadOK {

@@ -17,6 +17,7 @@ const (
 	inSignalsGate
 	inUsesGate
 	inRules
+	inThreshold
 )
 
 type variable struct {
@@ -48,6 +49,7 @@ func variables() []variable {
 		{"open", inRules, fields("n", "playbook", "state")},
 		{"limit", inRules, fields("signal_age", "auto_window", "min_distinct")},
 		{"now", inRules, anything()},
+		{"value", inThreshold, anything()},
 	}
 }
 

@@ -25,6 +25,7 @@ type actionSet struct {
 	all       map[string]orchestrator.Action
 	sources   []orchestrator.Source
 	pollEvery time.Duration
+	probes    *probe.HTTP
 	chat      *slack.Client
 }
 
@@ -50,6 +51,9 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		}
 		maps.Copy(set.all, c.Actions())
 	}
+	if err := set.addPolled(cfg, doc, logger); err != nil {
+		return nil, err
+	}
 	return set, set.addPeople(cfg, doc, blobs, logger)
 }
 
@@ -64,6 +68,7 @@ func (s *actionSet) addProbes(cfg *configs.Config, logger *slog.Logger) error {
 		return err
 	}
 	maps.Copy(s.all, h.Actions())
+	s.probes = h
 	return nil
 }
 

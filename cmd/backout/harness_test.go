@@ -63,6 +63,8 @@ type shopOptions struct {
 	MaxLog string
 	// Disk gives the data folder a disk of its own of this size, such as 64m.
 	Disk string
+	// Controls is the address of the control probes; with it, Backout asks a probe, too.
+	Controls string
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
 }
@@ -137,7 +139,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Controls": s.o.Controls}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

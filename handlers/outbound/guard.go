@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,9 @@ import (
 	"syscall"
 	"time"
 )
+
+// ErrPrivate is the cause of a call that was not made because it leads inward.
+var ErrPrivate = errors.New("a handler goes there only when the configuration lists it")
 
 const dialTimeout = 5 * time.Second
 
@@ -56,7 +60,7 @@ func (g *guard) check(_ context.Context, _, address string, _ syscall.RawConn) e
 	if !inward(ip) || slices.ContainsFunc(g.networks, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return nil
 	}
-	return fmt.Errorf("%s is a private address: a handler goes there only when the configuration lists it", ip)
+	return fmt.Errorf("%s is a private address: %w", ip, ErrPrivate)
 }
 
 // inward tells whether an address leads to this machine, this network or nowhere.

@@ -38,7 +38,7 @@ func paceOf(s orchestrator.Source, otherwise time.Duration) pace {
 	h.Write([]byte(s.Name()))
 	at := time.Duration(h.Sum32()%1000) * every / 1000
 	// Between 19/20 and 21/20 of the interval, and the first within a second.
-	return pace{first: min(at, time.Second) * 3 / 4, every: every - every/20 + at/10, deadline: min(every, pollWait)}
+	return pace{first: min(at, time.Second) * 3 / 4, every: every - every/20 + at/10, deadline: pollWait}
 }
 
 // pollSource asks a source for facts for as long as this process runs; what it says
