@@ -13,6 +13,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/bus"
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
+	"github.com/aimarketplace/backout/handlers/postgres"
 	"github.com/aimarketplace/backout/handlers/probe"
 	"github.com/aimarketplace/backout/handlers/sendgrid"
 	"github.com/aimarketplace/backout/handlers/slack"
@@ -216,6 +217,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, h.Actions())
+	queries, err := postgres.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, queries.Actions())
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {
 		specs[name] = a.Spec()

@@ -2,8 +2,10 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 
 	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/handlers/postgres"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -11,6 +13,29 @@ import (
 // its own, so that none waits for another.
 func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, logger *slog.Logger) error {
 	s.watchProbes(doc)
+	return s.watchDatabases(cfg, doc)
+}
+
+// watchDatabases adds the queries, as sources and as a read for gates.
+func (s *actionSet) watchDatabases(cfg *configs.Config, doc *orchestrator.Config) error {
+	var all []postgres.Database
+	for i, p := range doc.Projects {
+		for j, e := range p.Environments {
+			if len(e.Signals) == 0 {
+				continue
+			}
+			db := &cfg.Projects[i].Environments[j].Database
+			all = append(all, postgres.Database{
+				Project: p.ID, Environment: e.ID, URL: db.EvidenceURL.Reveal(), AllowPrivate: prefixes(db.AllowPrivate), Queries: e.Signals,
+			})
+		}
+	}
+	evidence, err := postgres.New(all)
+	if err != nil {
+		return err
+	}
+	s.sources = append(s.sources, evidence.Sources()...)
+	maps.Copy(s.all, evidence.Actions())
 	return nil
 }
 

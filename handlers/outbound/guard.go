@@ -42,6 +42,16 @@ func newGuard(allow []string) (*guard, error) {
 	return g, nil
 }
 
+// Dialer dials for a client that is not HTTP, with the same limits: it reaches nothing
+// private but what allow lists, see Options.AllowPrivate.
+func Dialer(allow []string) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
+	g, err := newGuard(allow)
+	if err != nil {
+		return nil, err
+	}
+	return g.dial, nil
+}
+
 func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	if !slices.Contains(g.hosts, address) {
