@@ -172,7 +172,7 @@ func silence(name string, h sourceHeard, now int64) string {
 		last = "last at " + clock(h.At)
 	}
 	if strings.Contains(name, "/") {
-		return text + last + ". Backout asks it itself, so no instance does its work; `backout cluster` shows who should"
+		return text + last + ". Backout asks it itself: one that was added by `config apply` is asked after a restart; else no instance does its work, see `backout cluster`"
 	}
 	return text + last + ". Silence is not health: look whether it runs and can reach Backout"
 }

@@ -122,9 +122,16 @@ func (u *UpstreamPage) out(s *UpstreamState) bool {
 		return false
 	}
 	touched := slices.ContainsFunc(s.Affected, func(name string) bool {
-		return slices.ContainsFunc(u.Components, func(c string) bool { return strings.EqualFold(c, name) })
+		return slices.ContainsFunc(u.Components, func(c string) bool { return sameComponent(name, c) })
 	})
 	return s.Indicator == "major" || s.Indicator == "critical" || touched
+}
+
+// sameComponent reports whether a page's name is the component c, also behind its group
+// ("Functions - Europe").
+func sameComponent(name, c string) bool {
+	name, c = strings.ToLower(name), strings.ToLower(c)
+	return name == c || strings.HasPrefix(name, c+" - ") || strings.HasSuffix(name, " - "+c)
 }
 
 func (c *Config) upstream(id string) (*UpstreamPage, bool) {

@@ -42,6 +42,7 @@ func secrets() map[string]string {
 		"E2E_HOOK_TOKEN":         "zq-events-b27f6c8d13",
 		"E2E_ALERTMANAGER_TOKEN": "hooktoken",
 		"E2E_VERCEL_SECRET":      "zq-vercelhook-0f9d3a61c7",
+		"E2E_SUPABASE_TOKEN":     "zq-supabase-6a1c93e0f2",
 	}
 }
 
@@ -65,6 +66,8 @@ type shopOptions struct {
 	Disk string
 	// Controls is the address of the control probes; with it, Backout asks a probe, too.
 	Controls string
+	// Upstreams reads a status page and the health of a Supabase project.
+	Upstreams bool
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
 }
@@ -139,7 +142,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Controls": s.o.Controls}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -100,4 +102,54 @@ func TestPolled_cutOffIsFindingAndNoIncidentOfTheShop(t *testing.T) {
 		t.Errorf("an incident of the shop: %s", told(&second))
 	}
 	s.backout.stop(t)
+}
+
+// What a provider's status page says is an entry when it changes, and stands in the
+// incident; a page that cannot be read is never "operational". An unhealthy service of
+// Supabase fires after three readings.
+func TestPolled_upstreamAndSupabase(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, shopOptions{Kind: true, Upstreams: true})
+	s.waitServing("dpl_good2")
+	s.waitUpstream("operational", func(u console.Upstream) bool { return u.Indicator == "none" && u.Error == "" })
+	const health = "supabase/shop/production/abcdefghijklmnopqrst"
+	s.waitWatch(health, "be well", func(w console.Watch) bool { return w.Verdict == "ok" })
+	s.order(s.urls.Supabase+"/_sandbox/setup", map[string]any{"unhealthy": []string{"db"}})
+	inc := s.waitIncident("INC-1", "opened by Supabase's health", func(inc *console.Incident) bool { return inc.Firing == 1 })
+	if inc.OpenedBy != "poll/supabase" || inc.Signals[0].Summary != "db is unhealthy (no answer from db)" {
+		t.Errorf("by %s: %+v", inc.OpenedBy, inc.Signals)
+	}
+	s.order(s.urls.Status+"/_sandbox/setup", map[string]any{"indicator": "major", "incident": "Edge errors", "impact": "major", "components": []string{"Edge Network"}})
+	s.waitUpstream("out", func(u console.Upstream) bool { return u.Out && u.Link == "https://stspg.io/inc1" })
+	s.waitIncident("INC-1", "told of the outage", func(inc *console.Incident) bool {
+		return slices.ContainsFunc(inc.Timeline, func(l console.Line) bool { return l.Actor == "statuspage/vercel" })
+	})
+	s.order(s.urls.Status+"/_sandbox/setup", map[string]any{"indicator": "none", "down": true})
+	s.waitUpstream("unknown", func(u console.Upstream) bool {
+		return !u.Out && u.Error != "" && strings.HasPrefix(u.Says, "cannot tell")
+	})
+	s.order(s.urls.Supabase+"/_sandbox/setup", map[string]any{"unhealthy": []string{}})
+	s.waitIncident("INC-1", "without a firing signal", func(inc *console.Incident) bool { return inc.Firing == 0 })
+	silent := s.waitIncident("INC-2", "about a source that is silent", func(inc *console.Incident) bool { return inc.Project == "backout" && len(inc.Signals) == 1 })
+	if sig := silent.Signals[0]; sig.Name != "silent" || !strings.HasPrefix(sig.Summary, "nothing from alertmanager for 1m") {
+		t.Errorf("%+v", sig)
+	}
+	said := s.doctor()
+	for _, line := range []string{"source alertmanager is silent", "upstream vercel: cannot tell how Vercel is", "ok   " + health} {
+		if !strings.Contains(said, line) {
+			t.Errorf("doctor does not say %q:\n%s", line, said)
+		}
+	}
+	s.backout.stop(t)
+}
+
+func (s *shop) waitUpstream(what string, ok func(console.Upstream) bool) {
+	s.t.Helper()
+	var all console.Watches
+	if !s.eventually(storyLimit, func() bool {
+		all = console.Watches{}
+		return s.get("/api/v1/watches", nil, &all) == nil && len(all.Upstreams) == 2 && ok(all.Upstreams[0])
+	}) {
+		s.t.Fatalf("the status page is never %s: %+v\n%s", what, all.Upstreams, s.backout.said())
+	}
 }

@@ -14,7 +14,7 @@ import (
 // Call is one request a stand-in got, as GET /_sandbox/calls lists it and as
 // the call log file keeps it. Authorization headers are never recorded.
 type Call struct {
-	// N counts calls over all five stand-ins and over restarts on the same file, from 1.
+	// N counts calls over all stand-ins and over restarts on the same file, from 1.
 	N      int64     `json:"n"`
 	At     time.Time `json:"at"`
 	Server string    `json:"server"`

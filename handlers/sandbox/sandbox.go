@@ -17,8 +17,8 @@ import (
 type Options struct {
 	// Host to listen on; empty means 127.0.0.1.
 	Host string
-	// BasePort is the port of Vercel; SendGrid, GitHub, Slack and the shop follow.
-	// 0 takes five free ports.
+	// BasePort is the port of Vercel; SendGrid, GitHub, Slack and the shop follow,
+	// then a status page and Supabase. 0 takes free ports.
 	BasePort int
 	// Seed makes lags and random errors repeatable; 0 picks one, see Sandbox.Seed.
 	Seed uint64
@@ -49,13 +49,15 @@ type Options struct {
 	Now func() time.Time
 }
 
-// URLs are the base addresses of the five stand-ins, without a final slash.
+// URLs are the base addresses of the stand-ins, without a final slash.
 type URLs struct {
 	Vercel   string `json:"vercel"`
 	SendGrid string `json:"sendgrid"`
 	GitHub   string `json:"github"`
 	Slack    string `json:"slack"`
 	Shop     string `json:"shop"`
+	Status   string `json:"status"`
+	Supabase string `json:"supabase"`
 }
 
 // Sandbox is a running set of stand-ins; its methods are safe for concurrent use.
@@ -72,7 +74,7 @@ type Sandbox struct {
 	closeErr  error
 }
 
-// Start listens on the five ports and serves until Close. Cancelling ctx
+// Start listens on the ports and serves until Close. Cancelling ctx
 // releases hanging calls and stops webhooks, but only Close frees the ports.
 func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	o = o.withDefaults()
@@ -126,7 +128,7 @@ func (s *Sandbox) Close(ctx context.Context) error {
 	return s.closeErr
 }
 
-// stands builds the five stand-ins in the order of their ports.
+// stands builds the stand-ins in the order of their ports.
 func (s *Sandbox) stands() ([]standIn, error) {
 	vercel := newVercel(s.opts, s.courier)
 	mail, err := newSendGrid(s.opts, s.courier)
@@ -136,7 +138,7 @@ func (s *Sandbox) stands() ([]standIn, error) {
 	s.eventKey = mail.publicKey
 	github := newGitHub(s.opts, s.urls.GitHub, vercel.pushAt)
 	slack := newSlack(s.opts, s.urls.Slack)
-	return []standIn{vercel, mail, github, slack, newShop(vercel)}, nil
+	return []standIn{vercel, mail, github, slack, newShop(vercel), newStatusPage(), newSupabase(s.opts)}, nil
 }
 
 func (s *Sandbox) serve(ctx context.Context, l net.Listener, handler http.Handler) {
@@ -154,7 +156,7 @@ func (s *Sandbox) serve(ctx context.Context, l net.Listener, handler http.Handle
 	})
 }
 
-const standCount = 5
+const standCount = 7
 
 func listen(ctx context.Context, o Options) ([]net.Listener, error) {
 	var (
@@ -184,5 +186,5 @@ func closeAll(listeners []net.Listener) {
 
 func urlsOf(listeners []net.Listener) URLs {
 	at := func(i int) string { return "http://" + listeners[i].Addr().String() }
-	return URLs{Vercel: at(0), SendGrid: at(1), GitHub: at(2), Slack: at(3), Shop: at(4)}
+	return URLs{Vercel: at(0), SendGrid: at(1), GitHub: at(2), Slack: at(3), Shop: at(4), Status: at(5), Supabase: at(6)}
 }
