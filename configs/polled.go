@@ -102,7 +102,11 @@ type namedHook struct {
 func (c *Config) namedHooks() []namedHook {
 	h := c.Hooks
 	return []namedHook{
-		{"vercel", h.Vercel}, {"alertmanager", h.Alertmanager}, {"grafana", h.Grafana}, {"sentry", h.Sentry},
-		{"uptimerobot", h.UptimeRobot}, {"events", h.Events},
+		{"vercel", h.Vercel},
+		{"alertmanager", h.Alertmanager},
+		{"grafana", h.Grafana},
+		{"sentry", h.Sentry},
+		{"uptimerobot", h.UptimeRobot},
+		{"events", h.Events},
 	}
 }

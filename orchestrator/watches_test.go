@@ -196,7 +196,7 @@ func TestWatch_weekCostsLittle(t *testing.T) {
 	// What else an entry costs: envelope, subject and the stream's own record.
 	const around = 200
 	bytes := 0
-	for i := int64(0); i < 7*24*120; i++ {
+	for range 7 * 24 * 120 {
 		if n := b.read(b.reading("probe", "home", "ok")); n > 0 {
 			bytes += n + around
 		}
@@ -207,7 +207,7 @@ func TestWatch_weekCostsLittle(t *testing.T) {
 	}
 	t.Logf("a week of passes every 30 s: %d bytes", bytes)
 	bytes = 0
-	for i := int64(0); i < 7*24*120; i++ {
+	for i := range 7 * 24 * 120 {
 		r := b.reading("probe", "home", "failed")
 		r.Text = fmt.Sprint("answered 500 after ", i, " ms")
 		if n := b.read(r); n > 0 {

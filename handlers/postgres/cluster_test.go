@@ -126,6 +126,7 @@ func run(t *testing.T, url string, statements ...string) {
 
 // lockTable holds the lock a migration takes until unlock is closed.
 func lockTable(t *testing.T, url string, locked, unlock chan struct{}) {
+	t.Helper()
 	defer close(locked)
 	conn, err := pgx.Connect(context.Background(), url)
 	if err != nil {

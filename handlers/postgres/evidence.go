@@ -86,7 +86,7 @@ func (e *Evidence) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Ou
 	}
 	value, err := q.value(ctx)
 	if err != nil {
-		return orchestrator.Output{Errored: true, Text: said(err)}, nil //nolint:nilerr // A read that could not see is an answer.
+		return orchestrator.Output{Errored: true, Text: said(err)}, nil
 	}
 	data, err := json.Marshal(map[string]any{"query": q.spec.ID, "value": value})
 	if err != nil {

@@ -126,7 +126,7 @@ func (h *HTTP) get(ctx context.Context, p orchestrator.Probe) (why string, err e
 	if h.base != "" {
 		u, err := url.Parse(p.URL)
 		if err != nil {
-			return "its address cannot be read", nil
+			return "its address cannot be read", nil //nolint:nilerr // What is wrong with a probe is its reading.
 		}
 		r.URL, r.Host = h.base+u.RequestURI(), u.Host
 	}

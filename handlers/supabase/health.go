@@ -151,7 +151,7 @@ func unwellOf(body []byte, asked []string) (string, error) {
 	for _, name := range asked {
 		i := slices.IndexFunc(all, func(s service) bool { return s.Name == name })
 		if i < 0 {
-			return "", fmt.Errorf("Supabase says nothing of the service %s", name)
+			return "", fmt.Errorf("the service %s is not in what Supabase answers", name)
 		}
 		if s := &all[i]; !s.well() {
 			text := s.Name + " is " + cmp.Or(strings.ToLower(s.Status), "unhealthy")

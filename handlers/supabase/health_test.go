@@ -24,7 +24,7 @@ func TestHealth_saysOnlyWhatItSaw(t *testing.T) {
 		{"well", 200, "[" + well + "]", "ok", "", false},
 		{"unhealthy", 200, `[{"name":"db","healthy":false,"status":"UNHEALTHY","error":"timeout"},{"name":"auth","status":"COMING_UP"}]`, "failed", "db is unhealthy (timeout), auth is coming_up", false},
 		{"old shape", 200, `[{"name":"db","healthy":true},{"name":"auth","healthy":false}]`, "failed", "auth is unhealthy", false},
-		{"silent about one", 200, `[{"name":"db","healthy":true,"status":"ACTIVE_HEALTHY"}]`, "errored", "nothing of the service auth", false},
+		{"silent about one", 200, `[{"name":"db","healthy":true,"status":"ACTIVE_HEALTHY"}]`, "errored", "the service auth is not in", false},
 		{"no list", 200, `{"message":"x"}`, "errored", "not a list", false},
 		{"token", 401, `{"message":"Unauthorized"}`, "errored", "the token may not read", true},
 		{"forbidden", 403, `{}`, "errored", "the token may not read", true},
