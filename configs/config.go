@@ -18,7 +18,9 @@ type Config struct {
 	PeopleFile string     `yaml:"people_file"`
 	Projects   []Project  `yaml:"projects"`
 	Audiences  []Audience `yaml:"audiences"`
-	Policies   Policies   `yaml:"policies"`
+	// Upstreams are the providers whose status pages are read.
+	Upstreams []Upstream `yaml:"upstreams"`
+	Policies  Policies   `yaml:"policies"`
 	// Silences are maintenance windows: what they cover opens and pages nothing.
 	Silences []Silence `yaml:"silences"`
 	// HeartbeatOut tells somebody else that this Backout works; nil for nobody.
@@ -45,6 +47,9 @@ type Instance struct {
 	SnapshotEvery Duration `yaml:"snapshot_every"`
 	// Timezone is an IANA name; times shown to people are in it.
 	Timezone string `yaml:"timezone"`
+	// ControlProbes are addresses of unrelated hosts; when all of them fail, Backout
+	// itself is cut off and believes no failure of a probe.
+	ControlProbes []string `yaml:"control_probes"`
 }
 
 // NATS says where publishers connect (Listen, "off" for nowhere) or which
@@ -117,7 +122,10 @@ type Environment struct {
 	BuildMarker BuildMarker `yaml:"build_marker"`
 	Probes      []Probe     `yaml:"probes"`
 	// GitHub is what GitHub calls this environment; its id when left out.
-	GitHub string `yaml:"github"`
+	GitHub   string   `yaml:"github"`
+	Database Database `yaml:"database"`
+	// Signals are read-only queries of the database that fire by their value.
+	Signals []SQLSignal `yaml:"signals"`
 }
 
 // Domain is a host that serves the environment: written as a plain host, or with
@@ -148,6 +156,11 @@ type Probe struct {
 	Get    string   `yaml:"get"`
 	Expect Expect   `yaml:"expect"`
 	Every  Duration `yaml:"every"`
+	// Fails and Passes are how many readings in a row make it fire and end it; 0 means
+	// 3 and 2. Severity is that of its signal, critical when empty.
+	Fails    int    `yaml:"fails"`
+	Passes   int    `yaml:"passes"`
+	Severity string `yaml:"severity"`
 	// AlsoOnTarget runs the probe on the rollback target's own URL too, before going back.
 	AlsoOnTarget bool `yaml:"also_on_target"`
 }

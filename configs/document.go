@@ -32,6 +32,7 @@ func (c *Config) Document() (orchestrator.Config, error) {
 	for _, s := range c.Silences {
 		doc.Silences = append(doc.Silences, s.document())
 	}
+	c.polled(&doc)
 	return doc, nil
 }
 
@@ -76,7 +77,13 @@ func (e Environment) document() orchestrator.Environment {
 			Status:       p.Expect.Status,
 			Every:        p.Every.Milliseconds(),
 			AlsoOnTarget: p.AlsoOnTarget,
+			Fails:        p.Fails,
+			Passes:       p.Passes,
+			Severity:     p.Severity,
 		})
+	}
+	for _, q := range e.Signals {
+		doc.Signals = append(doc.Signals, q.document())
 	}
 	return doc
 }

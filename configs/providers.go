@@ -11,7 +11,8 @@ type Providers struct {
 	Stripe   *Stripe   `yaml:"stripe"`
 	Toss     *Toss     `yaml:"toss"`
 	// Probe is the client of the probes.
-	Probe *Probing `yaml:"probe"`
+	Probe    *Probing  `yaml:"probe"`
+	Supabase *Supabase `yaml:"supabase"`
 }
 
 // Vercel is the account that deployments live in.
@@ -96,4 +97,6 @@ type Hook struct {
 	Verify string `yaml:"verify"`
 
 	SigningKey Secret `yaml:"signing_key"`
+	// ExpectEvery is within which time it must be heard; 0 means that nobody waits.
+	ExpectEvery Duration `yaml:"expect_every"`
 }

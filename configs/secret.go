@@ -139,10 +139,15 @@ func (c *Config) secrets() map[string]*Secret {
 	return found
 }
 
-// collectSecrets goes through structs and pointers only: no list holds secrets.
+// collectSecrets goes through structs, pointers and lists; in a keyed list the path has
+// the key.
 func collectSecrets(v reflect.Value, path string, found map[string]*Secret) {
 	if v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
+	}
+	if v.Kind() == reflect.Slice {
+		collectListed(v, path, found)
+		return
 	}
 	if v.Kind() != reflect.Struct || !v.CanAddr() || !v.Addr().CanInterface() {
 		return
@@ -157,5 +162,16 @@ func collectSecrets(v reflect.Value, path string, found map[string]*Secret) {
 		if key := fieldKey(field); key != "" {
 			collectSecrets(value, join(path, key), found)
 		}
+	}
+}
+
+func collectListed(v reflect.Value, path string, found map[string]*Secret) {
+	key := keyField(v.Type().Elem())
+	for i := range v.Len() {
+		here := index(path, i)
+		if key != "" {
+			here = join(path, v.Index(i).FieldByName(key).String())
+		}
+		collectSecrets(v.Index(i), here, found)
 	}
 }

@@ -20,6 +20,7 @@ func (c *Config) Validate() error {
 	k.people()
 	k.audiences()
 	k.projects()
+	k.polled()
 	k.policies()
 	k.silences()
 	c.source.sort(k.problems)

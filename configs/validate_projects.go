@@ -14,6 +14,16 @@ func upstreams() []string {
 	return []string{"github", "sendgrid", "slack", "stripe", "supabase", "toss", "vercel"}
 }
 
+// upstreamIDs are those everybody knows and those of the file.
+func (k *checker) upstreamIDs() []string {
+	ids := upstreams()
+	for _, u := range k.c.Upstreams {
+		ids = append(ids, u.ID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 func (k *checker) projects() {
 	if len(k.c.Projects) == 0 {
 		k.wrong("projects", "there is no project", "list one with id, vercel_project and environments")
@@ -43,7 +53,7 @@ func (k *checker) project(at string, p *Project) {
 		k.warn(at, fmt.Sprintf("the project %q has no vercel_project, so nothing of it can be rolled back", p.ID), "write vercel_project: prj_…")
 	}
 	for i, name := range p.DependsOn {
-		k.oneOf(index(at+".depends_on", i), "the provider or project", name, append(upstreams(), k.projectIDs()...)...)
+		k.oneOf(index(at+".depends_on", i), "the provider or project", name, append(k.upstreamIDs(), k.projectIDs()...)...)
 	}
 	switch {
 	case p.Audience != "":
@@ -88,6 +98,7 @@ func (k *checker) environments(at string, p *Project, hosts map[string]bool) {
 			k.wrong(here+".build_marker", "a build marker is a path and a field of the JSON it answers", "write {path: /api/version, json: deployment_id}")
 		}
 		k.probes(here+".probes", e.Probes, p)
+		k.watched(here, &e, p)
 	}
 }
 

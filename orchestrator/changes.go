@@ -142,5 +142,11 @@ func (p *pass) likelyCause(l *loaded) {
 	}
 }
 
-// upstreamSays is what an upstream says of itself, "" when it is not known.
-func (p *pass) upstreamSays(string) string { return "" }
+// upstreamSays is what an upstream says of itself, "" when it has no page.
+func (p *pass) upstreamSays(node string) string {
+	u, ok := p.s.Upstream(node)
+	if !ok || u.At == 0 && u.BlindSince == 0 {
+		return ""
+	}
+	return u.Says()
+}

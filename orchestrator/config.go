@@ -18,6 +18,13 @@ type Config struct {
 	// Silences are the maintenance windows.
 	Silences []Silence `json:"silences,omitempty"`
 	Policies Policies  `json:"policies"`
+	// ControlProbes are addresses of unrelated hosts: when all fail, Backout itself is
+	// cut off.
+	ControlProbes []string `json:"control_probes,omitempty"`
+	// Upstreams are the providers whose status pages are read.
+	Upstreams []UpstreamPage `json:"upstreams,omitempty"`
+	// Expect lists the sources that must be heard from every so often.
+	Expect []ExpectSource `json:"expect,omitempty"`
 }
 
 // Mode says how far Backout may go by itself.
@@ -83,6 +90,10 @@ type Environment struct {
 	// with the deployment id in one of its fields.
 	MarkerPath string `json:"marker_path,omitempty"`
 	MarkerJSON string `json:"marker_json,omitempty"`
+	// Signals are read-only queries with a threshold.
+	Signals []SQLSignal `json:"signals,omitempty"`
+	// Supabase is the reference of the Supabase project whose health is read.
+	Supabase string `json:"supabase,omitempty"`
 }
 
 // Domain is a production host name; one that redirects is proven through the
@@ -100,6 +111,11 @@ type Probe struct {
 	Status       int      `json:"status,omitempty"`
 	Every        int64    `json:"every,omitempty"`
 	AlsoOnTarget bool     `json:"also_on_target,omitempty"`
+	// Fails and Passes are how many readings in a row make it fire and end it.
+	Fails  int `json:"fails,omitempty"`
+	Passes int `json:"passes,omitempty"`
+	// Severity of its signal; empty means critical.
+	Severity string `json:"severity,omitempty"`
 }
 
 // Hotfix names where a fix is built and tested.

@@ -303,4 +303,25 @@ func (p *pass) forgetPlaces(inc *Incident) {
 }
 
 // upstreamOut reports whether an upstream says of itself that it is out.
-func (p *pass) upstreamOut(string) bool { return false }
+func (p *pass) upstreamOut(node string) bool {
+	u, ok := p.s.Upstream(node)
+	return ok && u.Out
+}
+
+// outageSeen makes one incident of those that an upstream's outage explains: the
+// oldest goes on, and what a deployment is blamed for stays by itself.
+func (p *pass) outageSeen(upstream string) {
+	var first *loaded
+	for _, l := range p.openOnes() {
+		if !leadable(l.inc) || l.inc.Suspect != nil || !slices.Contains(p.nodes(l.inc.Project, l.inc.Component), upstream) {
+			continue
+		}
+		if first == nil {
+			first = l
+			l.inc.Upstream = upstream
+			p.changed(l)
+			continue
+		}
+		p.merge(l, first, "backout", upstream+" is out, and both depend on it")
+	}
+}

@@ -11,6 +11,7 @@ func (p *pass) foldEvent(ev *Event) {
 	if ev.Inbox > 0 && ev.Inbox <= p.floor {
 		return
 	}
+	p.heard(ev.Source, ev.Origin)
 	if ev.Replay != nil && p.s.meta.FoldVersion >= 2 {
 		p.foldReplay(ev)
 		return
@@ -26,6 +27,9 @@ func (p *pass) foldEvent(ev *Event) {
 // takeEvent finds whose an event is, does what it means and remembers its id.
 func (p *pass) takeEvent(ev *Event) Seen {
 	why := Seen{At: p.now, Seq: p.seq}
+	if p.heartbeat(ev, &why) {
+		return why
+	}
 	came := ev.place()
 	if reason := p.route(ev); reason != "" {
 		ev.putBack(came)

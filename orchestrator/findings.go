@@ -18,6 +18,9 @@ const (
 	FindPages    = "pages"
 	FindPoison   = "poison"
 	FindStorm    = "storm"
+	FindBlind    = "blind"
+	FindSilent   = "silent"
+	FindErrored  = "errored"
 )
 
 // How long a kind of finding stays quiet after a page, and after how long

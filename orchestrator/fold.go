@@ -16,7 +16,8 @@ import (
 //	   after a week and closed incidents after 400 days; a record the fold
 //	   breaks on goes to quarantine, and so does one of an unknown kind or
 //	   about what does not exist; a step past its budget waits for a person;
-//	   what nobody claims keeps its event, and can be handed in again
+//	   what nobody claims keeps its event, and can be handed in again; readings
+//	   of polled sources become signals, and a source that falls silent a finding
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.
@@ -165,6 +166,7 @@ func (p *pass) record(r *Record) error {
 	case r.Event != nil:
 		p.foldEvent(r.Event)
 	case r.Bad != nil:
+		p.heard("", r.Bad.Origin)
 		p.quarantine(*r.Bad)
 	case r.Command != nil:
 		p.foldCommand(r.Command)
@@ -186,6 +188,8 @@ func (p *pass) record(r *Record) error {
 		p.foldDeployments(r.Deploys)
 	case r.Timer != nil:
 		p.foldTimer(r.Timer)
+	case r.Reading != nil || r.Upstream != nil:
+		p.foldWatch(r)
 	default:
 		return p.housekeeping(r)
 	}
@@ -225,6 +229,7 @@ func (p *pass) foldDoc(d *Doc) {
 	case DocConfig:
 		m.ConfigHash = d.Hash
 		p.s.config = nil
+		p.watchesChanged()
 	case DocRules:
 		m.RulesHash = d.Hash
 		p.s.rules = nil
@@ -269,5 +274,6 @@ func (p *pass) foldClaim(c *Claim) error {
 		p.anotherClock()
 	}
 	p.orphan(p.part, p.seq)
+	p.listening()
 	return nil
 }

@@ -38,10 +38,11 @@ const minute = int64(60_000)
 
 func testRules() plainRules {
 	return plainRules{
-		"true":     func(map[string]any) any { return true },
-		"false":    func(map[string]any) any { return false },
-		"critical": func(v map[string]any) any { return v["signal"].(map[string]any)["severity"] == "critical" },
-		"quiet":    func(v map[string]any) any { return v["failing"] == int64(0) },
+		"true":       func(map[string]any) any { return true },
+		"false":      func(map[string]any) any { return false },
+		"critical":   func(v map[string]any) any { return v["signal"].(map[string]any)["severity"] == "critical" },
+		"quiet":      func(v map[string]any) any { return v["failing"] == int64(0) },
+		"value >= 3": func(v map[string]any) any { return v["value"].(int64) >= 3 },
 		"went back": func(v map[string]any) any {
 			return v["steps"].(map[string]any)["rollback"].(map[string]any)["state"] == "done"
 		},

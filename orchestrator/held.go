@@ -101,6 +101,9 @@ func (s *State) Held(limit int) []Held {
 
 // standingTimer acts on a due timer that belongs to no incident.
 func (p *pass) standingTimer(t *TimerFired) {
+	if p.watchTimer(t) {
+		return
+	}
 	key := timerKey(t.Due, p.part, 0, t.Name)
 	if !p.fenced || t.Due > p.now || p.s.view.Get(BucketTimer, key) == nil {
 		return

@@ -20,6 +20,8 @@ type Record struct {
 	Observed *Observed    `json:"observed,omitempty"`
 	Timer    *TimerFired  `json:"timer,omitempty"`
 	Deploys  *Deployments `json:"deploys,omitempty"`
+	Reading  *Reading     `json:"read,omitempty"`
+	Upstream *Upstream    `json:"up,omitempty"`
 
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	Trim       *Trim       `json:"trim,omitempty"`

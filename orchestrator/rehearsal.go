@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // rehearsalWork bounds how many pieces of work one moment of a rehearsal may make:
@@ -21,6 +22,9 @@ type Rehearsal struct {
 	seq   uint64
 	now   int64
 	tries int
+	// Silent is set when polled sources and those that are expected do fall silent;
+	// otherwise they are taken to be heard all the time.
+	Silent bool
 	// Pages are the texts people got, Effects the effects that were made, in order.
 	Pages   []Rehearsed
 	Effects []Rehearsed
@@ -90,7 +94,7 @@ func (r *Rehearsal) Take(rec Record) (*Folded, error) {
 	if rec.Command != nil {
 		subject = SubjectCommands
 	}
-	if rec.Observed != nil || rec.Deploys != nil {
+	if rec.Observed != nil || rec.Deploys != nil || rec.Upstream != nil || rec.Reading != nil {
 		subject = SubjectAct(0)
 	}
 	folded, err := r.append(subject, rec)
@@ -135,6 +139,10 @@ func (r *Rehearsal) Until(at int64) error {
 			return nil
 		}
 		r.now = max(r.now, next.Due)
+		if strings.HasPrefix(next.Name, silentTimer) && !r.Silent {
+			r.view.Delete(BucketTimer, timerKey(next.Due, 0, next.N, next.Name))
+			continue
+		}
 		if _, err := r.append(SubjectAct(0), Record{Timer: next}); err != nil {
 			return err
 		}

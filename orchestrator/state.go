@@ -26,6 +26,9 @@ type State struct {
 	config    *Config
 	rules     *RuleSet
 	routes    *routes
+	// expects are the sources that must be heard, by name; nil until asked for.
+	expects map[string]int64
+	heard   map[string]sourceHeard
 	// days says of the days that were looked at whether an id is remembered of them.
 	days      map[int64]bool
 	decodeErr error
@@ -104,6 +107,7 @@ func (s *State) Bind(v View) error {
 	s.envs = map[string]*EnvState{}
 	s.plans = map[string]*Plan{}
 	s.days = map[int64]bool{}
+	s.heard = map[string]sourceHeard{}
 	if b := v.Get(BucketMeta, []byte("meta")); b != nil {
 		if err := json.Unmarshal(b, &s.meta); err != nil {
 			return fmt.Errorf("reading the meta record of the store: %w", err)

@@ -30,6 +30,7 @@ const (
 	BucketSilence  Bucket = "sil"
 	BucketHeld     Bucket = "held"
 	BucketChange   Bucket = "chg"
+	BucketWatch    Bucket = "watch"
 )
 
 // Buckets lists every bucket.
@@ -38,7 +39,7 @@ func Buckets() []Bucket {
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
 		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
-		BucketSilence, BucketHeld, BucketChange,
+		BucketSilence, BucketHeld, BucketChange, BucketWatch,
 	}
 }
 

@@ -50,7 +50,7 @@ func newLanguage() (*language, error) {
 // everything else.
 func variableType(name string) *cel.Type {
 	switch name {
-	case "now", "failing":
+	case "now", "failing", "value":
 		return cel.IntType
 	default:
 		return cel.MapType(cel.StringType, cel.DynType)

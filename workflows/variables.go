@@ -18,6 +18,7 @@ const (
 	inUsesGate
 	inRules
 	inInhibition
+	inThreshold
 )
 
 type variable struct {
@@ -50,6 +51,7 @@ func variables() []variable {
 		{"open", inRules, fields("n", "playbook", "state")},
 		{"limit", inRules, fields("signal_age", "auto_window", "min_distinct")},
 		{"now", inRules, anything()},
+		{"value", inThreshold, anything()},
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/gateway"
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
+	"github.com/aimarketplace/backout/handlers/postgres"
 	"github.com/aimarketplace/backout/handlers/probe"
 	"github.com/aimarketplace/backout/handlers/sendgrid"
 	"github.com/aimarketplace/backout/handlers/slack"
@@ -26,6 +27,7 @@ type actionSet struct {
 	all       map[string]orchestrator.Action
 	sources   []orchestrator.Source
 	pollEvery time.Duration
+	probes    *probe.HTTP
 	chat      *slack.Client
 	// confirm asks a webhook's sender whether what it says is so.
 	confirm map[string]func(context.Context, gateway.Delivery, gateway.Decoded) gateway.Decoded
@@ -57,6 +59,9 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		maps.Copy(set.all, c.Actions())
 		set.watchRepositories(c, cfg, logger)
 	}
+	if err := set.addPolled(cfg, doc, logger); err != nil {
+		return nil, err
+	}
 	return set, set.addPeople(cfg, doc, blobs, logger)
 }
 
@@ -71,6 +76,7 @@ func (s *actionSet) addProbes(cfg *configs.Config, logger *slog.Logger) error {
 		return err
 	}
 	maps.Copy(s.all, h.Actions())
+	s.probes = h
 	return nil
 }
 
@@ -218,6 +224,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, h.Actions())
+	queries, err := postgres.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, queries.Actions())
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {
 		specs[name] = a.Spec()

@@ -86,6 +86,9 @@ func (u *checkup) configuration(cfg *configs.Config) {
 	} else {
 		u.found(foundOK, "all secrets are there")
 	}
+	if err := cfg.CheckThresholds(workflows.CheckThreshold); err != nil {
+		u.found(foundFix, "%v", err)
+	}
 	for _, warning := range cfg.Warnings {
 		u.found(foundFix, "%s", warning.String())
 	}
@@ -107,6 +110,7 @@ func (u *checkup) running(c *cobra.Command, cf *clientFlags) {
 	}
 	u.found(foundOK, "Backout at %s is ready; log: %s", cf.server, notes["sync"])
 	u.found(foundOK, "the log takes %s", notes["log"])
+	u.watching(c, cf)
 }
 
 func lintProblems(cfg *configs.Config) []workflows.Problem {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aimarketplace/backout/configs"
 	"github.com/aimarketplace/backout/orchestrator/engine"
+	"github.com/aimarketplace/backout/workflows"
 )
 
 func serveCommand() *cobra.Command {
@@ -62,6 +63,9 @@ func (f *serveFlags) load() (*configs.Config, error) {
 		}
 	}
 	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.CheckThresholds(workflows.CheckThreshold); err != nil {
 		return nil, err
 	}
 	return cfg, cfg.Resolve()

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,9 @@ import (
 	"syscall"
 	"time"
 )
+
+// ErrPrivate is the cause of a call that was not made because it leads inward.
+var ErrPrivate = errors.New("a handler goes there only when the configuration lists it")
 
 const dialTimeout = 5 * time.Second
 
@@ -38,6 +42,16 @@ func newGuard(allow []string) (*guard, error) {
 	return g, nil
 }
 
+// Dialer dials for a client that is not HTTP, with the same limits: it reaches nothing
+// private but what allow lists, see Options.AllowPrivate.
+func Dialer(allow []string) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
+	g, err := newGuard(allow)
+	if err != nil {
+		return nil, err
+	}
+	return g.dial, nil
+}
+
 func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	if !slices.Contains(g.hosts, address) {
@@ -56,7 +70,7 @@ func (g *guard) check(_ context.Context, _, address string, _ syscall.RawConn) e
 	if !inward(ip) || slices.ContainsFunc(g.networks, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return nil
 	}
-	return fmt.Errorf("%s is a private address: a handler goes there only when the configuration lists it", ip)
+	return fmt.Errorf("%s is a private address: %w", ip, ErrPrivate)
 }
 
 // inward tells whether an address leads to this machine, this network or nowhere.

@@ -112,24 +112,34 @@ func (h *HTTP) round(ctx context.Context, probes []orchestrator.Probe) output {
 
 // ask returns why a probe failed, "" when it passed.
 func (h *HTTP) ask(ctx context.Context, p orchestrator.Probe) string {
+	why, err := h.get(ctx, p)
+	if err != nil {
+		return err.Error()
+	}
+	return why
+}
+
+// get returns what was wrong with the answer, "" when nothing was, or why there was
+// none.
+func (h *HTTP) get(ctx context.Context, p orchestrator.Probe) (why string, err error) {
 	r := outbound.Request{Method: http.MethodGet, URL: p.URL, Once: true, Header: http.Header{"Cache-Control": {"no-cache"}}}
 	if h.base != "" {
 		u, err := url.Parse(p.URL)
 		if err != nil {
-			return "its address cannot be read"
+			return "its address cannot be read", nil //nolint:nilerr // What is wrong with a probe is its reading.
 		}
 		r.URL, r.Host = h.base+u.RequestURI(), u.Host
 	}
 	a, err := h.web.Do(ctx, r)
 	switch {
 	case err != nil:
-		return err.Error()
+		return "", err
 	case p.Status != 0 && a.Status != p.Status:
-		return fmt.Sprintf("answered %d instead of %d", a.Status, p.Status)
+		return fmt.Sprintf("answered %d instead of %d", a.Status, p.Status), nil
 	case p.Status == 0 && (a.Status < 200 || a.Status > 299):
-		return fmt.Sprintf("answered %d", a.Status)
+		return fmt.Sprintf("answered %d", a.Status), nil
 	}
-	return ""
+	return "", nil
 }
 
 func (o output) text() string {

@@ -1,6 +1,7 @@
 // Package sandbox owns local stand-ins for Vercel, SendGrid, GitHub Actions,
-// Slack, Stripe, TossPayments and a shop web site, each an HTTP server of its own, as
-// unkind as the real systems are. Demo, drills and tests run against them; their call log,
+// Slack, Stripe, TossPayments, a shop web site, a provider's status page and Supabase's
+// health, each an HTTP server of its own, as unkind as the real systems are. Demo,
+// drills and tests run against them; their call log,
 // not Backout's state, is the judge of what really happened. The package must
 // not know Backout: it decides nothing and imports no handler.
 //
@@ -21,7 +22,7 @@
 //	POST   /_sandbox/fault   arms a Fault for the next calls   DELETE disarms all, GET lists
 //	GET    /_sandbox/state   what its API hides
 //	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup,
-//	                         stripeSetup, tossSetup
+//	                         stripeSetup, tossSetup, statusSetup, supabaseSetup
 //	POST   /_sandbox/world   GitHub only: deployments, runs and secret scanning alerts, see gitHubWorld
 //
 // and Vercel POST /_sandbox/deploy (a push was built, see deployOrder), SendGrid
@@ -47,7 +48,7 @@
 //	faults count down, are listed and disarmed     issue 2     TestFaults_countListAndDisarm
 //	the call log file is synced before answers     issue 2     TestCalls_fileHasEveryCallBeforeItsAnswer
 //	one mutating call in 20: 500 after the work    issue 2     TestUnkind_randomErrorsComeAfterTheWork
-//	seven ports, a seed                            issue 2     TestStart_portsSeedAndConflict
+//	its ports, a seed                              issue 2     TestStart_portsSeedAndConflict
 //
 //	Vercel
 //	job pending, in-progress, succeeded            vpp 1.4     TestVercel_jobRunsAsynchronously

@@ -17,8 +17,8 @@ import (
 type Options struct {
 	// Host to listen on; empty means 127.0.0.1.
 	Host string
-	// BasePort is the port of Vercel; SendGrid, GitHub, Slack, the shop, Stripe and
-	// Toss follow. 0 takes seven free ports.
+	// BasePort is the port of Vercel; SendGrid, GitHub, Slack, the shop, Stripe, Toss,
+	// a status page and Supabase follow. 0 takes free ports.
 	BasePort int
 	// Seed makes lags and random errors repeatable; 0 picks one, see Sandbox.Seed.
 	Seed uint64
@@ -49,7 +49,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// URLs are the base addresses of the seven stand-ins, without a final slash.
+// URLs are the base addresses of the stand-ins, without a final slash.
 type URLs struct {
 	Vercel   string `json:"vercel"`
 	SendGrid string `json:"sendgrid"`
@@ -58,6 +58,8 @@ type URLs struct {
 	Shop     string `json:"shop"`
 	Stripe   string `json:"stripe"`
 	Toss     string `json:"toss"`
+	Status   string `json:"status"`
+	Supabase string `json:"supabase"`
 }
 
 // Sandbox is a running set of stand-ins; its methods are safe for concurrent use.
@@ -74,7 +76,7 @@ type Sandbox struct {
 	closeErr  error
 }
 
-// Start listens on the seven ports and serves until Close. Cancelling ctx
+// Start listens on the ports and serves until Close. Cancelling ctx
 // releases hanging calls and stops webhooks, but only Close frees the ports.
 func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	o = o.withDefaults()
@@ -128,7 +130,7 @@ func (s *Sandbox) Close(ctx context.Context) error {
 	return s.closeErr
 }
 
-// stands builds the seven stand-ins in the order of their ports.
+// stands builds the stand-ins in the order of their ports.
 func (s *Sandbox) stands() ([]standIn, error) {
 	vercel := newVercel(s.opts, s.courier)
 	mail, err := newSendGrid(s.opts, s.courier)
@@ -138,7 +140,9 @@ func (s *Sandbox) stands() ([]standIn, error) {
 	s.eventKey = mail.publicKey
 	github := newGitHub(s.opts, s.urls.GitHub, vercel.pushAt)
 	slack := newSlack(s.opts, s.urls.Slack)
-	return []standIn{vercel, mail, github, slack, newShop(vercel), newStripe(s.opts, s.courier), newToss(s.opts, s.courier)}, nil
+	return []standIn{
+		vercel, mail, github, slack, newShop(vercel), newStripe(s.opts, s.courier), newToss(s.opts, s.courier), newStatusPage(), newSupabase(s.opts),
+	}, nil
 }
 
 func (s *Sandbox) serve(ctx context.Context, l net.Listener, handler http.Handler) {
@@ -186,5 +190,7 @@ func closeAll(listeners []net.Listener) {
 
 func urlsOf(listeners []net.Listener) URLs {
 	at := func(i int) string { return "http://" + listeners[i].Addr().String() }
-	return URLs{Vercel: at(0), SendGrid: at(1), GitHub: at(2), Slack: at(3), Shop: at(4), Stripe: at(5), Toss: at(6)}
+	return URLs{
+		Vercel: at(0), SendGrid: at(1), GitHub: at(2), Slack: at(3), Shop: at(4), Stripe: at(5), Toss: at(6), Status: at(7), Supabase: at(8),
+	}
 }

@@ -72,6 +72,12 @@ func (e *Engine) timed(rec *orchestrator.Record) {
 	if o := rec.Observed; o != nil {
 		o.At = e.clock.core(time.UnixMilli(o.At)).UnixMilli()
 	}
+	if r := rec.Reading; r != nil {
+		r.At = e.clock.core(time.UnixMilli(r.At)).UnixMilli()
+	}
+	if u := rec.Upstream; u != nil {
+		u.At = e.clock.core(time.UnixMilli(u.At)).UnixMilli()
+	}
 }
 
 // hungWait is how long after its deadline a handler may still answer.
@@ -240,44 +246,4 @@ func failure(err error) orchestrator.Result {
 		r.RetryAfter = orchestrator.RetryDelay(err).Milliseconds()
 	}
 	return r
-}
-
-// minPoll is how long a poll may take even when the pause between two is shorter.
-const minPoll = time.Second
-
-// pollSource asks a source for facts for as long as this process runs, but only
-// while it owns the work.
-func (e *Engine) pollSource(ctx context.Context, s orchestrator.Source) {
-	every := e.opt.SourceEvery
-	if p, ok := s.(orchestrator.Paced); ok && p.Every() > 0 {
-		every = p.Every()
-	}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		pctx, cancel := context.WithTimeout(ctx, max(every, minPoll))
-		records, err := s.Poll(pctx)
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			e.opt.Logger.WarnContext(ctx, "a source could not be polled", "source", s.Name(), "error", err)
-		}
-		for i := range records {
-			e.timed(&records[i])
-		}
-		e.input(func() {
-			delete(e.blind, s.Name())
-			if err != nil {
-				e.blind[s.Name()] = err.Error()
-			}
-			if len(records) > 0 && e.core.Owns(0) && e.core.backlog(0) < maxBacklog {
-				e.core.Post(0, records...)
-			}
-		})
-		timer.Reset(every)
-	}
 }

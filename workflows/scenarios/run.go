@@ -47,6 +47,7 @@ func (r *Runner) Run(s *Scenario) (*Played, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.File, err)
 	}
+	re.Silent = s.Silent
 	p := &Played{Rehearsal: re}
 	for i := range s.Steps {
 		at := fmt.Sprintf("step %d (%s)", i+1, s.Steps[i].At)
@@ -107,8 +108,49 @@ func (r *Runner) moment(p *Played, m *Moment, i int, start time.Time) error {
 			}
 		}
 	}
+	if m.Upstream != nil {
+		if _, err := p.Take(m.Upstream.record(p.Now())); err != nil {
+			return err
+		}
+	}
+	if m.Reading != nil {
+		if err := p.read(m.Reading); err != nil {
+			return err
+		}
+	}
 	if m.Say != "" {
 		return r.say(p, m, i, now)
+	}
+	return nil
+}
+
+func (u *UpstreamTold) record(now int64) orchestrator.Record {
+	return orchestrator.Record{Upstream: &orchestrator.Upstream{
+		ID: u.ID, Indicator: u.Indicator, Text: u.Text, Link: u.Link, Affected: u.Affected, Error: u.Error, At: now,
+	}}
+}
+
+// read takes a reading in, as often as it says.
+func (p *Played) read(t *ReadingTold) error {
+	every := 30 * time.Second
+	if t.Every != "" {
+		var err error
+		if every, err = time.ParseDuration(t.Every); err != nil {
+			return fmt.Errorf("every: %q is not a time like 30s", t.Every)
+		}
+	}
+	for i := range max(t.Times, 1) {
+		if i > 0 {
+			if err := p.Until(p.Now() + every.Milliseconds()); err != nil {
+				return err
+			}
+		}
+		_, err := p.Take(orchestrator.Record{Reading: &orchestrator.Reading{
+			Kind: t.Kind, ID: t.ID, Project: t.Project, Environment: t.Environment, Verdict: t.Verdict, Text: t.Text, Value: t.Value, At: p.Now(),
+		}})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

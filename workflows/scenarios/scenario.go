@@ -32,9 +32,12 @@ type Scenario struct {
 	// Mode replaces that of the configuration: shadow, advise or live.
 	Mode string `yaml:"mode"`
 	// Confirm replaces policies.limits.confirm_before_page, such as 2m or 0s.
-	Confirm string   `yaml:"confirm_before_page"`
-	Steps   []Moment `yaml:"steps"`
-	Expect  Expect   `yaml:"expect"`
+	Confirm string `yaml:"confirm_before_page"`
+	// Silent is set when probes and other polled sources say nothing but what stands
+	// here; otherwise they are taken to be well all the time.
+	Silent bool     `yaml:"silent"`
+	Steps  []Moment `yaml:"steps"`
+	Expect Expect   `yaml:"expect"`
 }
 
 // Moment is what happens at one time. Exactly one thing happens; expect is compared
@@ -53,6 +56,12 @@ type Moment struct {
 	Back      Told `yaml:"rolledback"`
 	Changed   Told `yaml:"changed"`
 
+	// Upstream is what a provider's status page says; Reading what Backout's own
+	// probes and queries find: kind (probe, control, sql, supabase), id, project,
+	// environment, verdict (ok, failed, errored), value, text.
+	Upstream *UpstreamTold `yaml:"upstream"`
+	Reading  *ReadingTold  `yaml:"reading"`
+
 	// Say is who says what, as in chat: "ann: snooze INC-1 4h".
 	Say string `yaml:"say"`
 	// Refused is set when what is said must be refused; it is part of the answer.
@@ -65,6 +74,30 @@ type Moment struct {
 // says it), id, origin (where it came in, http/SOURCE when left out), unsigned, and
 // starts_at as a time before now such as -20m, or none.
 type Told map[string]any
+
+// UpstreamTold is a reading of a status page.
+type UpstreamTold struct {
+	ID        string   `yaml:"id"`
+	Indicator string   `yaml:"indicator"`
+	Text      string   `yaml:"text"`
+	Link      string   `yaml:"link"`
+	Affected  []string `yaml:"affected"`
+	Error     string   `yaml:"error"`
+}
+
+// ReadingTold is a reading of a probe or query; Times is how often it comes in a row,
+// each Every apart.
+type ReadingTold struct {
+	Kind        string `yaml:"kind"`
+	ID          string `yaml:"id"`
+	Project     string `yaml:"project"`
+	Environment string `yaml:"environment"`
+	Verdict     string `yaml:"verdict"`
+	Text        string `yaml:"text"`
+	Value       *int64 `yaml:"value"`
+	Times       int    `yaml:"times"`
+	Every       string `yaml:"every"`
+}
 
 // Expect is what must be so. What is left out is not compared.
 type Expect struct {

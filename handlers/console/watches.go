@@ -1,0 +1,42 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// Watches is what Backout asks by itself and from whom it must hear.
+type Watches struct {
+	Watches   []Watch                    `json:"watches"`
+	Upstreams []Upstream                 `json:"upstreams"`
+	Sources   []orchestrator.SourceState `json:"sources"`
+}
+
+// Watch is a polled source with its name.
+type Watch struct {
+	Name string `json:"name"`
+	orchestrator.Watch
+}
+
+// Upstream is a provider's status page with the sentence for people.
+type Upstream struct {
+	orchestrator.UpstreamState
+	Says string `json:"says"`
+}
+
+// WatchesOf reads them out of the state.
+func WatchesOf(s *orchestrator.State) Watches {
+	out := Watches{Watches: []Watch{}, Upstreams: []Upstream{}, Sources: s.Sources()}
+	for _, w := range s.Watches() {
+		out.Watches = append(out.Watches, Watch{Name: w.Name(), Watch: w})
+	}
+	for _, u := range s.Upstreams() {
+		out.Upstreams = append(out.Upstreams, Upstream{UpstreamState: u, Says: u.Says()})
+	}
+	return out
+}
+
+func (a *API) watches(w http.ResponseWriter, r *http.Request) {
+	a.read(w, r, func(s *orchestrator.State) (any, error) { return WatchesOf(s), nil })
+}

@@ -1,0 +1,17 @@
+// Package postgres asks an application's database by read-only queries: each is a
+// source that is polled, and the action postgres.query, a read for gates.
+//
+// It speaks to the databases of the configuration as database.evidence_url says and
+// decides nothing: whether a value is bad is the threshold's business, in the fold.
+// Every query runs in a read-only transaction on a connection of its own, bounded in
+// time on both sides. Start reading at query.go.
+//
+// Set-up: give Backout a role of its own that may only read what the queries read.
+//
+//	create role backout_evidence login password '…' connection limit 5;
+//	alter role backout_evidence set default_transaction_read_only = on;
+//	grant usage on schema public to backout_evidence;
+//	grant select on payments to backout_evidence;
+//
+// Use the database's own port (5432), not a pooler's, and sslmode=verify-full.
+package postgres
