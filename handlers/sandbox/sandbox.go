@@ -160,7 +160,7 @@ func (s *Sandbox) serve(ctx context.Context, l net.Listener, handler http.Handle
 	})
 }
 
-const standCount = 7
+const standCount = 9
 
 func listen(ctx context.Context, o Options) ([]net.Listener, error) {
 	var (

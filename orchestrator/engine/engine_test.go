@@ -149,7 +149,7 @@ func doc(t *testing.T, kind, name string, v any) orchestrator.Record {
 
 func (r *rig) configure(t *testing.T) {
 	t.Helper()
-	cfg := orchestrator.Config{Mode: orchestrator.Live, People: []orchestrator.Person{{ID: "ann", Roles: []string{"on-call"}}}, Projects: []orchestrator.Project{{
+	cfg := orchestrator.Config{Mode: orchestrator.Live, Policies: orchestrator.Policies{Limits: orchestrator.Limits{ConfirmPage: -1}}, People: []orchestrator.Person{{ID: "ann", Roles: []string{"on-call"}}}, Projects: []orchestrator.Project{{
 		ID: "shop", Environments: []orchestrator.Environment{{ID: "production", Kind: "production"}},
 	}}}
 	plan := orchestrator.Plan{Playbook: "p"}
