@@ -19,6 +19,9 @@ type Providers struct {
 type Vercel struct {
 	Token Secret `yaml:"token"`
 	Team  string `yaml:"team"`
+	// ProtectionBypass lets the probes of a target's own address through Vercel's
+	// deployment protection.
+	ProtectionBypass Secret `yaml:"protection_bypass"`
 	// Poll is how often projects, domains and candidates are read; 0 means 30 s.
 	Poll         Duration  `yaml:"poll"`
 	BaseURL      string    `yaml:"base_url"`

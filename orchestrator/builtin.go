@@ -10,7 +10,7 @@ import (
 // builtIn reports whether the fold itself carries the action out.
 func builtIn(action string) bool {
 	switch action {
-	case "deployment.verdict", "deployment.hold", "deployment.unhold", "status.publish", "plan.lead":
+	case "deployment.verdict", "deployment.hold", "deployment.unhold", "status.publish", "plan.lead", "deployment.clear":
 		return true
 	}
 	return false
@@ -53,9 +53,25 @@ func (p *pass) runBuiltIn(l *loaded, st *Step, node *Node) {
 	case "status.publish":
 		p.publish(l, in.Kind, in.Text, in.Components)
 		p.finish(l, st, node, in.Kind)
+	case "deployment.clear":
+		p.clearSuspect(l, st, in.Text)
 	case "plan.lead":
 		p.leadByStep(l, st, node, in.Playbook, in.ChosenIn)
 	}
+}
+
+// clearSuspect takes the blame off the suspect: going back would not help. The
+// incident goes on without one.
+func (p *pass) clearSuspect(l *loaded, st *Step, why string) {
+	inc := l.inc
+	p.to(l, st, "done", "it is not the cause")
+	if inc.Suspect != nil {
+		inc.Cleared = inc.Suspect.DeploymentID
+		p.line(l, "backout", "I am not rolling back: the deployment to go back to fails in the same way, so "+inc.Cleared+" is not the cause"+suffix(why)+". Nothing has been changed")
+	}
+	inc.Suspect, inc.PagedAt = nil, 0
+	p.cancelSteps(l, "the suspect is not the cause")
+	p.lead(l, "respond")
 }
 
 // leadByStep lets another playbook lead because a step of this one says so. Who

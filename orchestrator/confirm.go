@@ -109,8 +109,13 @@ func (p *pass) rescore(l *loaded) {
 		if node == nil || st.State != StepAwaiting || st.Preview == nil || st.Asked || st.Approval == nil || len(st.Approval.Votes) > 0 {
 			continue
 		}
-		if p.approvalFor(l, node).Auto != st.Approval.Auto {
+		switch ap := p.approvalFor(l, node); {
+		case ap.Auto != st.Approval.Auto:
 			p.askApproval(l, st, node)
+		case ap.Rule != st.Approval.Rule:
+			st.Approval.Rule = ap.Rule
+			p.line(l, "backout", titled(node)+" still waits for "+roles(ap.Roles)+" because of "+ap.Rule)
+			l.touch(st)
 		}
 	}
 }

@@ -55,6 +55,8 @@ type Incident struct {
 	Times     int   `json:"times,omitempty"`
 	// Flaps is when signals that flap are looked at.
 	Flaps int64 `json:"flaps,omitempty"`
+	// Cleared is the deployment that was found not to be the cause.
+	Cleared string `json:"cleared,omitempty"`
 	// Upstream is the node that several projects of this incident depend on; Also
 	// lists those beside its own.
 	Upstream string  `json:"upstream,omitempty"`

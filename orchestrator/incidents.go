@@ -102,6 +102,9 @@ func (p *pass) leadWith(l *loaded, rule *Rule, ev *Event) {
 	if rule.Playbook == "" || l.inc.Run().Playbook == rule.Playbook || !leadable(l.inc) {
 		return
 	}
+	if env := p.s.Env(l.inc.Project, l.inc.Environment); l.inc.Cleared != "" && l.inc.Cleared == env.Promoted && p.blames(rule.Playbook) {
+		return // it was found not to be the cause
+	}
 	p.line(l, ev.Origin, "rule "+rule.ID+": "+rule.Why)
 	l.inc.PagedAt = 0 // another plan is news
 	p.cancelSteps(l, "playbook "+rule.Playbook+" leads now")

@@ -112,6 +112,8 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 		return "the breaker is open since " + clock(env.Tripped) + "; `unpause` re-arms it"
 	case len(recent(env.Autos, p.now)) >= lim.AutoPerHour:
 		return strconv.Itoa(lim.AutoPerHour) + " automatic actions in an hour are the limit"
+	case p.targetProbe(l) == "unknown":
+		return "the own address of the deployment to go back to could not be asked, so it is not known whether going back helps"
 	case env.BlindSince > 0:
 		return "the provider cannot be read since " + clock(env.BlindSince)
 	}

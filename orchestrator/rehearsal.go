@@ -25,6 +25,8 @@ type Rehearsal struct {
 	// Silent is set when polled sources and those that are expected do fall silent;
 	// otherwise they are taken to be heard all the time.
 	Silent bool
+	// Target is what probe.target answers: good, bad, unknown or blind; good when empty.
+	Target string
 	// Pages are the texts people got, Effects the effects that were made, in order.
 	Pages   []Rehearsed
 	Effects []Rehearsed
@@ -284,6 +286,8 @@ func (r *Rehearsal) answer(inc *Incident, action string) []byte {
 		return encoded(map[string]any{"domains": r.domains(inc.Project, inc.Environment, id), "proven": true})
 	case "probe.http":
 		return encoded(map[string]any{"failed": 0, "passed": 1})
+	case "probe.target":
+		return encoded(map[string]any{"answer": or(r.Target, "good")})
 	}
 	return []byte("{}")
 }

@@ -95,10 +95,37 @@ func (p *pass) vars(l *loaded) map[string]any {
 		timing[k] = v
 	}
 	return map[string]any{
+		"target": map[string]any{"probe": p.targetProbe(l)},
 		"steps": steps, "answers": answers, "verdict": verdict, "timing": timing,
 		"incident": incidentVars(inc), "suspect": suspectVars(inc.Suspect),
 		"env": p.envVars(inc), "project": p.projectVars(inc), "failing": int64(inc.Firing),
 	}
+}
+
+// targetProbe is what the step named target found on the own address of the
+// deployment to go back to: good, bad, unknown, blind (no probe sees the trouble), or
+// "" when it was not asked. One that failed is unknown.
+func (p *pass) targetProbe(l *loaded) string {
+	plan := p.s.PlanByHash(l.inc.Run().Plan)
+	if plan == nil {
+		return ""
+	}
+	for i := range plan.Nodes {
+		st := l.now(i)
+		if plan.Nodes[i].ID != "target" || st == nil {
+			continue
+		}
+		switch st.State {
+		case StepFailed, StepUnknown:
+			return "unknown"
+		case StepDone:
+			out, _ := stepVars(st)["output"].(map[string]any)
+			answer, _ := out["answer"].(string)
+			return answer
+		case StepBlocked, StepAwaiting, StepReady, StepRunning, StepAccepted, StepWaiting, StepSkipped, StepCancelled:
+		}
+	}
+	return ""
 }
 
 func stepVars(st *Step) map[string]any {

@@ -27,7 +27,7 @@ const (
 func (p *pass) suspect(l *loaded) *Suspect {
 	inc := l.inc
 	e := p.s.Env(inc.Project, inc.Environment)
-	if e.Promoted == "" || e.RolledBack {
+	if e.Promoted == "" || e.RolledBack || inc.Cleared == e.Promoted {
 		return nil
 	}
 	s := &Suspect{DeploymentID: e.Promoted, Commit: e.Commit, PromotedAt: e.PromotedAt, Sources: p.sources(inc.N)}

@@ -29,6 +29,7 @@ func builtIns() map[string]orchestrator.Spec {
 		"deployment.verdict": {"from?"},
 		"deployment.hold":    {"reason?"},
 		"deployment.unhold":  nil,
+		"deployment.clear":   {"text?"},
 		"plan.lead":          {"playbook", "chosen_in?"},
 		"status.publish":     {"kind", "components?", "text?"},
 	} {

@@ -41,6 +41,7 @@ func variables() []variable {
 		{"incident", plan, fields("id", "title", "severity", "state", "project", "environment", "component", "started_at", "failing", "distinct", "requested_by")},
 		{"suspect", plan, fields("deployment_id", "commit", "score", "sources", "promoted_at", "reasons")},
 		{"verdict", plan, fields("answer", "reasons").with("target", target)},
+		{"target", plan, fields("probe")},
 		{"env", plan, fields("id", "kind", "domains", "probes", "marker_path", "marker_json")},
 		{"project", plan, fields("id", "vercel", "audience", "components").with("hotfix", hotfix)},
 		{"failing", inSignalsGate, anything()},

@@ -71,6 +71,9 @@ func (s *actionSet) addProbes(cfg *configs.Config, logger *slog.Logger) error {
 	if p := cfg.Providers.Probe; p != nil {
 		o.Base, o.AllowPrivate = p.BaseURL, prefixes(p.AllowPrivate)
 	}
+	if v := cfg.Providers.Vercel; v != nil && v.ProtectionBypass.IsSet() {
+		o.Bypass = v.ProtectionBypass.Reveal()
+	}
 	h, err := probe.New(o)
 	if err != nil {
 		return err

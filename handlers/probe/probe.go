@@ -31,14 +31,18 @@ type Options struct {
 	Base string
 	// AllowPrivate lists private networks the dialer may reach, see outbound.Options.
 	AllowPrivate []string
+	// Bypass is the secret that lets probes through Vercel's deployment protection
+	// on a target's own address; empty for none.
+	Bypass string
 	// Logger gets a debug line per call; nil discards.
 	Logger *slog.Logger
 }
 
 // HTTP is the action probe.http; it is safe for concurrent use.
 type HTTP struct {
-	base string
-	web  *outbound.Client
+	base   string
+	web    *outbound.Client
+	bypass string
 }
 
 // New makes the action.
@@ -47,12 +51,12 @@ func New(o Options) (*HTTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)
 	}
-	return &HTTP{base: strings.TrimSuffix(o.Base, "/"), web: web}, nil
+	return &HTTP{base: strings.TrimSuffix(o.Base, "/"), web: web, bypass: o.Bypass}, nil
 }
 
-// Actions answers the action by name.
+// Actions answers the actions by name.
 func (h *HTTP) Actions() map[string]orchestrator.Action {
-	return map[string]orchestrator.Action{"probe.http": h}
+	return map[string]orchestrator.Action{"probe.http": h, "probe.target": &Target{http: h, bypass: h.bypass}}
 }
 
 // Spec implements orchestrator.Action.
@@ -122,24 +126,38 @@ func (h *HTTP) ask(ctx context.Context, p orchestrator.Probe) string {
 // get returns what was wrong with the answer, "" when nothing was, or why there was
 // none.
 func (h *HTTP) get(ctx context.Context, p orchestrator.Probe) (why string, err error) {
-	r := outbound.Request{Method: http.MethodGet, URL: p.URL, Once: true, Header: http.Header{"Cache-Control": {"no-cache"}}}
+	if _, err := url.Parse(p.URL); err != nil {
+		return "its address cannot be read", nil //nolint:nilerr // What is wrong with a probe is its reading.
+	}
+	a, err := h.answer(ctx, p, http.Header{"Cache-Control": {"no-cache"}})
+	if err != nil {
+		return "", err
+	}
+	return judged(p, a.Status), nil
+}
+
+// answer asks a probe's address.
+func (h *HTTP) answer(ctx context.Context, p orchestrator.Probe, header http.Header) (outbound.Answer, error) {
+	r := outbound.Request{Method: http.MethodGet, URL: p.URL, Once: true, Header: header}
 	if h.base != "" {
 		u, err := url.Parse(p.URL)
 		if err != nil {
-			return "its address cannot be read", nil //nolint:nilerr // What is wrong with a probe is its reading.
+			return outbound.Answer{}, fmt.Errorf("reading the address of probe %s: %w", p.ID, err)
 		}
 		r.URL, r.Host = h.base+u.RequestURI(), u.Host
 	}
-	a, err := h.web.Do(ctx, r)
+	return h.web.Do(ctx, r) //nolint:wrapcheck // It says what was asked and why it failed.
+}
+
+// judged says what is wrong with a status, "" when nothing is.
+func judged(p orchestrator.Probe, status int) string {
 	switch {
-	case err != nil:
-		return "", err
-	case p.Status != 0 && a.Status != p.Status:
-		return fmt.Sprintf("answered %d instead of %d", a.Status, p.Status), nil
-	case p.Status == 0 && (a.Status < 200 || a.Status > 299):
-		return fmt.Sprintf("answered %d", a.Status), nil
+	case p.Status != 0 && status != p.Status:
+		return fmt.Sprintf("answered %d instead of %d", status, p.Status)
+	case p.Status == 0 && (status < 200 || status > 299):
+		return fmt.Sprintf("answered %d", status)
 	}
-	return "", nil
+	return ""
 }
 
 func (o output) text() string {

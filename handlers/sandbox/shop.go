@@ -26,6 +26,9 @@ type shop struct {
 type shopSetup struct {
 	DatabaseDown bool `json:"database_down"` // /api/health fails on every deployment
 	TossDown     bool `json:"toss_down"`     // /api/health/toss fails on every deployment
+	// Protected, when set, is the bypass secret of Vercel's deployment protection:
+	// without it a deployment's own address answers 401.
+	Protected string `json:"protected,omitempty"`
 }
 
 func newShop(v *vercel) *shop { return &shop{vercel: v} }
@@ -68,6 +71,9 @@ func (s *shop) page(show func(deployment) answer) endpoint {
 		d, no := s.vercel.serving(r)
 		if d == nil {
 			return no
+		}
+		if secret := s.trouble().Protected; secret != "" && s.vercel.ownAddress(r) && r.Header.Get("x-vercel-protection-bypass") != secret {
+			return asText(http.StatusUnauthorized, "Authentication Required\n")
 		}
 		return show(*d).with("x-vercel-cache", "MISS")
 	}
@@ -118,6 +124,20 @@ func (v *vercel) visited(r *request) (*project, *deployment) {
 		return v.projects[0], v.projects[0].deployment(v.projects[0].Domains[0].Serves)
 	}
 	return nil, nil
+}
+
+// ownAddress reports whether a visitor asks a deployment by its own address.
+func (v *vercel) ownAddress(r *request) (own bool) {
+	host := r.Host
+	if bare, _, err := net.SplitHostPort(host); err == nil {
+		host = bare
+	}
+	v.at(func(time.Time) answer {
+		_, d := v.projectOf(host)
+		own = d != nil
+		return answer{}
+	})
+	return own
 }
 
 // home is 200 even on a bad deployment: a page that loads proves nothing.

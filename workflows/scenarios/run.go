@@ -47,7 +47,7 @@ func (r *Runner) Run(s *Scenario) (*Played, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.File, err)
 	}
-	re.Silent = s.Silent
+	re.Silent, re.Target = s.Silent, s.Target
 	p := &Played{Rehearsal: re}
 	for i := range s.Steps {
 		at := fmt.Sprintf("step %d (%s)", i+1, s.Steps[i].At)

@@ -33,6 +33,9 @@ type Scenario struct {
 	Mode string `yaml:"mode"`
 	// Confirm replaces policies.limits.confirm_before_page, such as 2m or 0s.
 	Confirm string `yaml:"confirm_before_page"`
+	// Target is what the probes find on the own address of the deployment to go back
+	// to: good (when left out), bad, unknown or blind.
+	Target string `yaml:"target"`
 	// Silent is set when probes and other polled sources say nothing but what stands
 	// here; otherwise they are taken to be well all the time.
 	Silent bool     `yaml:"silent"`
