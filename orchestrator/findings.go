@@ -18,6 +18,7 @@ const (
 	FindPages    = "pages"
 	FindPoison   = "poison"
 	FindStorm    = "storm"
+	FindHold     = "hold"
 	FindBlind    = "blind"
 	FindSilent   = "silent"
 	FindErrored  = "errored"

@@ -48,6 +48,7 @@ func (p *pass) promoted(project, env string, pr promotion) {
 	p.s.saveEnv(project, env, e)
 	if p.v2() && !pr.rollback {
 		p.whileOpen(project, env, "deployment "+pr.id+" took over")
+		p.overHold(project, env, pr.id)
 	}
 }
 

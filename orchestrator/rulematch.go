@@ -96,7 +96,7 @@ func (p *pass) vars(l *loaded) map[string]any {
 	}
 	return map[string]any{
 		"target": map[string]any{"probe": p.targetProbe(l)},
-		"steps": steps, "answers": answers, "verdict": verdict, "timing": timing,
+		"steps":  steps, "answers": answers, "verdict": verdict, "timing": timing,
 		"incident": incidentVars(inc), "suspect": suspectVars(inc.Suspect),
 		"env": p.envVars(inc), "project": p.projectVars(inc), "failing": int64(inc.Firing),
 	}
