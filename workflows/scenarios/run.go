@@ -103,6 +103,9 @@ func (r *Runner) moment(p *Played, m *Moment, i int, start time.Time) error {
 			return err
 		}
 		for _, rec := range records {
+			if rec.Bad != nil {
+				return fmt.Errorf("the event cannot be read: %s", rec.Bad.Reason)
+			}
 			if _, err := p.Take(rec); err != nil {
 				return err
 			}
