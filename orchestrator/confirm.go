@@ -33,6 +33,8 @@ func (p *pass) confirmed(l *loaded, wait int64) bool {
 	sure := p.sources(l.inc.N) > 1 || len(l.inc.Also) > 0
 	p.eachSignal(l.inc.N, func(sig *Signal) {
 		switch {
+		case sig.Source == ReadSQL: // a number of our own database is no monitor's word
+			sure = true
 		case sig.Source == probeSource && sig.StartsAt > 0 && p.now-sig.StartsAt >= wait:
 			sure = true
 		case sig.Hits >= p.s.Config().Policies.Limits.WithDefaults().MinDistinct:
@@ -164,7 +166,7 @@ func (p *pass) comesBack(l *loaded, ev *Event, rule *Rule) {
 	}
 	p.reopen(l, ev.Name+" fires again, "+nth(l.inc.Times+1)+" since "+clock(l.inc.OpenedAt))
 	p.join(l, ev)
-	p.leadSure(l, rule.Playbook)
+	p.leadByRule(l, rule)
 }
 
 func nth(n int) string {

@@ -29,8 +29,17 @@ func (p *pass) open(ev *Event, rule *Rule) *loaded {
 	})
 	p.line(l, "backout", "opened by rule "+rule.ID+": "+rule.Why)
 	p.join(l, ev)
-	p.leadSure(l, rule.Playbook)
+	p.leadByRule(l, rule)
 	return l
+}
+
+// leadByRule starts a rule's playbook: at once when one source's word is enough.
+func (p *pass) leadByRule(l *loaded, rule *Rule) {
+	if rule.Sure {
+		p.lead(l, rule.Playbook)
+		return
+	}
+	p.leadSure(l, rule.Playbook)
 }
 
 func titleOf(ev *Event) string {

@@ -29,6 +29,8 @@ type Rule struct {
 	Do       string `json:"do"`
 	Playbook string `json:"playbook,omitempty"`
 	Severity string `json:"severity,omitempty"`
+	// Sure is set when one source's word is enough to wake people at once.
+	Sure bool `json:"sure,omitempty"`
 	// Why is the sentence shown to people when this rule decided.
 	Why string `json:"why"`
 }

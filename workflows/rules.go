@@ -48,7 +48,7 @@ func parseRules(file string, src []byte) *ruleFile {
 }
 
 func (rf *ruleFile) parseRule(v *value) {
-	f, ok := rf.open(v, "a rule", "id", "priority", "when", "do", "playbook", "severity", "why")
+	f, ok := rf.open(v, "a rule", "id", "priority", "when", "do", "playbook", "severity", "sure", "why")
 	if !ok {
 		return
 	}
@@ -60,6 +60,7 @@ func (rf *ruleFile) parseRule(v *value) {
 	r.Do = f.oneOf("do", orchestrator.RuleOpen, orchestrator.RuleIgnore)
 	r.Playbook = f.text("playbook")
 	r.Severity = f.oneOf("severity", severities()...)
+	r.Sure = f.truth("sure")
 	r.Why = f.text("why")
 	when, ok := f.condition("when", inRules)
 	if !ok && !f.has("when") {

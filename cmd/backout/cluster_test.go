@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,7 +158,7 @@ func (c *trio) waiting(crowd *crowd) (n int, inc console.Incident) {
 	c.breakSlowly(crowd, n)
 	if !c.eventually(storyLimit, func() bool {
 		var all []console.Incident
-		if c.get("/api/v1/incidents", nil, &all) != nil {
+		if c.get("/api/v1/incidents", url.Values{"limit": {"1000"}}, &all) != nil {
 			return false
 		}
 		for _, one := range all {

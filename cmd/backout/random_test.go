@@ -254,7 +254,7 @@ func (c *crowd) alarmN(n int) {
 // Backout may be gone in the middle of a word.
 func (s *shop) answerOnce(ctx context.Context) {
 	var open []console.Incident
-	if s.client().get(ctx, "/api/v1/incidents", url.Values{"open": {"true"}}, &open) != nil {
+	if s.client().get(ctx, "/api/v1/incidents", url.Values{"open": {"true"}, "limit": {"1000"}}, &open) != nil {
 		return
 	}
 	for _, o := range open {
@@ -283,7 +283,7 @@ func (s *shop) waitRolledBack(n int) {
 	var last console.Incident
 	if !s.eventually(storyLimit, func() bool {
 		var all []console.Incident
-		if s.get("/api/v1/incidents", nil, &all) != nil {
+		if s.get("/api/v1/incidents", url.Values{"limit": {"1000"}}, &all) != nil {
 			return false
 		}
 		for _, inc := range all {

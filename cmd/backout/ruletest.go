@@ -23,8 +23,8 @@ import (
 // ruleTestFlags are those of `rule test`.
 type ruleTestFlags struct {
 	clientFlags
-	folder, event, config, workflows, source string
-	verbose                                  bool
+	folder, event, config, workflows string
+	verbose                          bool
 }
 
 func ruleTest() *cobra.Command {
