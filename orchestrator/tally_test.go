@@ -142,3 +142,29 @@ func (b *book) happens(draw *rand.Rand) {
 		b.after(int64(draw.IntN(90)) * 1000)
 	}
 }
+
+// TestTally_forgetsWhatWasSplitOff: a source that only the other project had does
+// not count any more.
+func TestTally_forgetsWhatWasSplitOff(t *testing.T) {
+	t.Parallel()
+	b := newRespondBook(t, func(c *orchestrator.Config) {
+		blog := c.Projects[0]
+		blog.ID, blog.Match, blog.DependsOn = "blog", nil, []string{"db"}
+		c.Projects[0].DependsOn = []string{"db"}
+		c.Projects = append(c.Projects, blog)
+	})
+	b.alert("5xx")
+	b.event(orchestrator.Event{Type: orchestrator.AlertFiring, Source: "sentry", Project: "blog", Name: "slow", Severity: "critical", StartsAt: b.now})
+	b.say("ann", "snooze", "INC-1", "for=1h")
+	if inc, _ := b.state.Incident(1); inc.SnoozeSources != 2 || len(inc.Also) != 1 {
+		t.Fatalf("%d sources, %v\n%s", inc.SnoozeSources, inc.Also, b.story())
+	}
+	if r := b.say("ann", "split", "INC-1", "project=blog"); !r.OK {
+		t.Fatal(r.Text)
+	}
+	b.say("ann", "snooze", "INC-1", "for=1h")
+	if inc, _ := b.state.Incident(1); inc.SnoozeSources != 1 {
+		t.Fatalf("%d sources are left\n%s", inc.SnoozeSources, b.story())
+	}
+	b.wantSameEverywhere()
+}
