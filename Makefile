@@ -67,7 +67,7 @@ golden: ## Write the golden files anew; read the diff before you commit it
 bench: ## Print the speed figures with the controls of the same run
 	@.ci/deps $(BENCH_DEPS)
 	go build -o .bin/backout ./cmd/backout
-	@for b in latency incidents events open; do echo "== bench $$b"; .bin/backout bench $$b || exit 1; done
+	@for b in latency incidents ingest storm open; do echo "== bench $$b"; .bin/backout bench $$b || exit 1; done
 
 clean: ## Remove tools and build results
 	rm -rf .bin backout

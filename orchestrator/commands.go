@@ -274,7 +274,7 @@ func (p *pass) commandWhole(c *Command, l *loaded, who Person) {
 		}
 		inc.Snooze = p.now + d
 		if p.v2() {
-			inc.SnoozeRank, inc.SnoozeSources = severityRank(inc.Severity), p.sources(inc.N)
+			inc.SnoozeRank, inc.SnoozeSources = severityRank(inc.Severity), p.sourceCount(l)
 		}
 		p.line(l, who.ID, "snoozed for "+span(d))
 		p.reply(c, l, true, "no pages for "+IncidentName(inc.N)+" until "+clock(inc.Snooze)+", unless it gets worse")

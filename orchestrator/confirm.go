@@ -1,6 +1,9 @@
 package orchestrator
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 const (
 	confirmTimer = "confirm"
@@ -30,18 +33,15 @@ func (p *pass) leadSure(l *loaded, playbook string) {
 
 // confirmed reports whether more than one monitor's word stands for the trouble.
 func (p *pass) confirmed(l *loaded, wait int64) bool {
-	sure := p.sources(l.inc.N) > 1 || len(l.inc.Also) > 0
-	p.eachSignal(l.inc.N, func(sig *Signal) {
-		switch {
-		case sig.Source == ReadSQL: // a number of our own database is no monitor's word
-			sure = true
-		case sig.Source == probeSource && sig.StartsAt > 0 && p.now-sig.StartsAt >= wait:
-			sure = true
-		case sig.Hits >= p.s.Config().Policies.Limits.WithDefaults().MinDistinct:
-			sure = true
-		}
-	})
-	return sure
+	t := p.tally(l)
+	// A number of our own database is no monitor's word.
+	if len(t.sources) > 1 || len(l.inc.Also) > 0 || t.sources[ReadSQL] {
+		return true
+	}
+	if len(t.sources) > 0 && t.hits >= p.s.Config().Policies.Limits.WithDefaults().MinDistinct {
+		return true
+	}
+	return slices.ContainsFunc(t.probes, func(one told) bool { return p.now-one.startsAt >= wait })
 }
 
 func (p *pass) cancelConfirm(l *loaded) {
@@ -127,7 +127,7 @@ func (p *pass) worse(l *loaded, sig *Signal) {
 		return
 	}
 	why := ""
-	switch sources := p.sources(inc.N); {
+	switch sources := p.sourceCount(l); {
 	case severityRank(inc.Severity) > inc.SnoozeRank:
 		why = "it is " + inc.Severity + " now"
 	case sources > inc.SnoozeSources:

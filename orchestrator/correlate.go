@@ -28,6 +28,21 @@ func elsewhere(inc *Incident, ev *Event) bool {
 
 // openOnes are the open incidents, oldest first, at most maxOpenListed.
 func (p *pass) openOnes() []*loaded {
+	if p.s.open == nil {
+		p.s.open = p.findOpen()
+	}
+	out := make([]*loaded, 0, len(p.s.open))
+	for _, n := range p.s.open {
+		if l := p.s.incident(n); l != nil {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// findOpen goes through what environments have; whatever changes that, or the state
+// of an incident, clears State.open.
+func (p *pass) findOpen() []uint64 {
 	var numbers []uint64
 	p.s.view.Scan(BucketCorr, nil, nil, func(_, v []byte) bool {
 		if len(v) == 8 {
@@ -36,13 +51,13 @@ func (p *pass) openOnes() []*loaded {
 		return len(numbers) < 4*maxOpenListed
 	})
 	slices.Sort(numbers)
-	var out []*loaded
+	open := []uint64{}
 	for _, n := range slices.Compact(numbers) {
-		if l := p.s.incident(n); l != nil && l.inc.State.Open() && l.inc.Project != SelfProject && len(out) < maxOpenListed {
-			out = append(out, l)
+		if l := p.s.incident(n); l != nil && l.inc.State.Open() && l.inc.Project != SelfProject && len(open) < maxOpenListed {
+			open = append(open, n)
 		}
 	}
-	return out
+	return open
 }
 
 // nodes are what an environment cannot work without: what its project depends on
@@ -130,6 +145,7 @@ func (p *pass) ownTrouble(l *loaded, ev *Event, rule *Rule) bool {
 func (p *pass) leave(l *loaded, at Place) {
 	l.inc.Also = slices.DeleteFunc(l.inc.Also, func(x Place) bool { return x == at })
 	p.s.view.Delete(BucketCorr, joinKey(at.Project, at.Environment))
+	p.s.open = nil
 	if l.inc.State.Open() {
 		p.line(l, "backout", at.Project+"/"+at.Environment+" has trouble of its own: a deployment there is the suspect")
 	}
@@ -152,6 +168,7 @@ func (p *pass) addPlace(l *loaded, at Place) {
 		l.inc.Also = append(l.inc.Also, at)
 	}
 	p.s.view.Put(BucketCorr, joinKey(at.Project, at.Environment), incidentKey(l.inc.N))
+	p.s.open = nil
 	p.changed(l)
 }
 
@@ -194,8 +211,9 @@ func (p *pass) merge(from, into *loaded, who, why string) {
 		}
 		into.inc.Firing += count(sig.Firing)
 		into.inc.Distinct++
-		p.s.save(BucketSignal, sigKey(into.inc, &ev), &sig)
+		p.saveSignal(into, sigKey(into.inc, &ev), &sig)
 	}
+	into.tally = nil // what was there may count for less now
 	if severityRank(from.inc.Severity) > severityRank(into.inc.Severity) {
 		into.inc.Severity = from.inc.Severity
 	}
@@ -283,8 +301,9 @@ func (p *pass) split(l *loaded, at Place, who, why string) *loaded {
 		l.inc.Firing, l.inc.Distinct = l.inc.Firing-count(sig.Firing), l.inc.Distinct-1
 		sig.Project, sig.Environment = "", ""
 		n.inc.Firing, n.inc.Distinct = n.inc.Firing+count(sig.Firing), n.inc.Distinct+1
-		p.s.save(BucketSignal, sigKey(n.inc, &ev), &sig)
+		p.saveSignal(n, sigKey(n.inc, &ev), &sig)
 	}
+	l.tally = nil
 	p.moveAlertsOf(at, l.inc.N, n.inc.N, func([]byte) bool { return true })
 	l.inc.Also = slices.DeleteFunc(l.inc.Also, func(x Place) bool { return x == at })
 	p.changed(l)
@@ -298,6 +317,7 @@ func (p *pass) forgetPlaces(inc *Incident) {
 		key := joinKey(at.Project, at.Environment)
 		if b := p.s.view.Get(BucketCorr, key); len(b) == 8 && binary.BigEndian.Uint64(b) == inc.N {
 			p.s.view.Delete(BucketCorr, key)
+			p.s.open = nil
 		}
 	}
 }

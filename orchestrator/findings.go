@@ -89,7 +89,7 @@ func (p *pass) countFinding(l *loaded, f *Finding) {
 	}
 	sig.Firing, sig.Last, sig.Summary = true, p.now, clip(f.Text, 300)
 	sig.Count++
-	p.s.save(BucketSignal, key, &sig)
+	p.saveSignal(l, key, &sig)
 	p.changed(l)
 }
 
@@ -104,7 +104,7 @@ func (p *pass) findingGone(f *Finding) {
 		return
 	}
 	sig.Firing, sig.Last = false, p.now
-	p.s.save(BucketSignal, key, &sig)
+	p.saveSignal(l, key, &sig)
 	p.line(l, "backout", "gone: "+sig.Summary)
 	p.changed(l)
 }

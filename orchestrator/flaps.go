@@ -39,7 +39,7 @@ func (p *pass) damped(l *loaded, key []byte, sig *Signal) bool {
 		p.line(l, "backout", sig.describe()+" flaps: "+plural(recent, "time")+" within the hour; it counts as firing until it has been well for "+span(flapQuiet))
 	}
 	sig.Ended, sig.Last = p.now, p.now
-	p.s.save(BucketSignal, key, sig)
+	p.saveSignal(l, key, sig)
 	p.watchFlaps(l, p.now+flapQuiet)
 	return true
 }

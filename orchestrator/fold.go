@@ -228,7 +228,7 @@ func (p *pass) foldDoc(d *Doc) {
 	switch d.Kind {
 	case DocConfig:
 		m.ConfigHash = d.Hash
-		p.s.config = nil
+		p.s.config, p.s.silences = nil, nil
 		p.watchesChanged()
 	case DocRules:
 		m.RulesHash = d.Hash

@@ -62,6 +62,7 @@ func (p *pass) create(inc *Incident) *loaded {
 	inc.Partition = Partition(inc.Project, inc.Environment, m.Partitions)
 	l := p.s.newIncident(inc)
 	p.s.view.Put(BucketCorr, joinKey(inc.Project, inc.Environment), incidentKey(inc.N))
+	p.s.open = nil
 	p.changed(l)
 	return l
 }
@@ -138,6 +139,7 @@ func (p *pass) move(l *loaded, event, why string) bool {
 		return false
 	}
 	l.inc.State, l.inc.Since = IncidentState(next), p.now
+	p.s.open = nil
 	p.line(l, "backout", "incident is "+next+": "+why)
 	p.changed(l)
 	switch l.inc.State {

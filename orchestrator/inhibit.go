@@ -39,26 +39,33 @@ func (p *pass) inhibitor(r *Inhibition, ev *Event) (n uint64, name string) {
 		if !r.equal(l.inc, ev) {
 			continue
 		}
-		p.eachSignal(l.inc.N, func(sig *Signal) {
-			if n > 0 || !sig.Firing || sig.Source == ev.Source && sig.Fingerprint == ev.Fingerprint {
-				return
-			}
-			if slices.Contains(r.Equal, "component") && sig.Component != ev.Component {
-				return
-			}
-			v, err := p.rules.Eval(r.By, map[string]any{"other": map[string]any{
-				"source": sig.Source, "name": sig.Name, "severity": sig.Severity, "component": sig.Component,
-				"project": l.inc.Project, "environment": l.inc.Environment, "fingerprint": sig.Fingerprint,
-			}})
-			if err == nil && v == true {
+		p.s.view.Scan(BucketSignal, incidentKey(l.inc.N), nil, func(_, v []byte) bool {
+			var sig Signal
+			if decode(v, &sig) && p.makesEcho(r, l.inc, &sig, ev) {
 				n, name = l.inc.N, sig.Name
 			}
+			return n == 0
 		})
 		if n > 0 {
 			return n, name
 		}
 	}
 	return 0, ""
+}
+
+// makesEcho reports whether a signal of an incident makes ev its echo.
+func (p *pass) makesEcho(r *Inhibition, inc *Incident, sig *Signal, ev *Event) bool {
+	if !sig.Firing || sig.Source == ev.Source && sig.Fingerprint == ev.Fingerprint {
+		return false
+	}
+	if slices.Contains(r.Equal, "component") && sig.Component != ev.Component {
+		return false
+	}
+	v, err := p.rules.Eval(r.By, map[string]any{"other": map[string]any{
+		"source": sig.Source, "name": sig.Name, "severity": sig.Severity, "component": sig.Component,
+		"project": inc.Project, "environment": inc.Environment, "fingerprint": sig.Fingerprint,
+	}})
+	return err == nil && v == true
 }
 
 func (r *Inhibition) equal(inc *Incident, ev *Event) bool {

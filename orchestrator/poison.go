@@ -182,10 +182,11 @@ func (p *pass) excerpt() string {
 	return clip(string(env.Records[p.idx]), maxExcerpt)
 }
 
-// keepAll counts everything cached as changed.
+// keepAll counts everything cached as changed, and forgets what was made of it.
 func (s *State) keepAll() {
+	s.open, s.silences = nil, nil
 	for _, l := range s.loaded {
-		l.dirty = true
+		l.dirty, l.tally = true, nil
 		for _, st := range l.steps {
 			l.touch(st)
 		}

@@ -204,7 +204,7 @@ func (p *pass) join(l *loaded, ev *Event) {
 	if p.v2() {
 		sig.Hits = max(sig.Hits, p.hits)
 	}
-	p.s.save(BucketSignal, key, &sig)
+	p.saveSignal(l, key, &sig)
 	p.weigh(l, ev)
 	p.changed(l)
 	if inc.State == Monitoring {
@@ -253,7 +253,7 @@ func (p *pass) countAgain(n uint64, ev *Event) {
 		p.weigh(l, ev)
 		p.news(l, &sig)
 	}
-	p.s.save(BucketSignal, key, &sig)
+	p.saveSignal(l, key, &sig)
 }
 
 // signalEnds takes in that something is well again. A sender that names no
@@ -329,7 +329,7 @@ func (p *pass) signalGone(n uint64, ev *Event) {
 // endSignal notes that a signal is gone.
 func (p *pass) endSignal(l *loaded, key []byte, sig *Signal, who string) {
 	sig.Firing, sig.Last, sig.Ended = false, p.now, 0
-	p.s.save(BucketSignal, key, sig)
+	p.saveSignal(l, key, sig)
 	l.inc.Firing = max(0, l.inc.Firing-1)
 	p.line(l, who, "gone: "+sig.describe())
 	p.changed(l)

@@ -73,15 +73,24 @@ func (s *Silence) sentence() string {
 // Silences lists those that hold, will hold, or ended in the last 30 days: first
 // the maintenance windows of the configuration, then what people said.
 func (s *State) Silences() []Silence {
-	out := append([]Silence(nil), s.Config().Silences...)
+	return append(append([]Silence(nil), s.Config().Silences...), s.saidSilences()...)
+}
+
+// saidSilences are what people said, decoded once.
+func (s *State) saidSilences() []Silence {
+	if s.silences != nil {
+		return s.silences
+	}
+	s.silences = []Silence{}
+	left := maxSilences - len(s.Config().Silences)
 	s.view.Scan(BucketSilence, nil, nil, func(_, v []byte) bool {
 		var one Silence
 		if decode(v, &one) {
-			out = append(out, one)
+			s.silences = append(s.silences, one)
 		}
-		return len(out) < maxSilences
+		return len(s.silences) < left
 	})
-	return out
+	return s.silences
 }
 
 // silenced is the silence that covers an event now.
@@ -89,10 +98,11 @@ func (p *pass) silenced(ev *Event) *Silence {
 	if p.s.meta.Silences == 0 && len(p.s.Config().Silences) == 0 {
 		return nil
 	}
-	all := p.s.Silences()
-	for i := range all {
-		if all[i].Active(p.now) && all[i].takes(ev) {
-			return &all[i]
+	for _, all := range [2][]Silence{p.s.Config().Silences, p.s.saidSilences()} {
+		for i := range all {
+			if all[i].Active(p.now) && all[i].takes(ev) {
+				return &all[i]
+			}
 		}
 	}
 	return nil
@@ -128,6 +138,7 @@ func (p *pass) commandSilence(c *Command, who Person) {
 		Source: c.Args["source"], Name: c.Args["name"], By: who.ID, Reason: clip(c.Text, 200), From: p.now, Until: p.now + for_,
 	}
 	p.s.save(BucketSilence, silenceKey(s.ID), &s)
+	p.s.silences = nil
 	p.reply(c, nil, true, fmt.Sprintf("silence %d: signals of %s open and page nothing until %s; what still fires then is decided about. `silence end %d` ends it", s.ID, s.what(), clock(s.Until), s.ID))
 }
 
@@ -140,6 +151,7 @@ func (p *pass) endSilence(c *Command, who Person) {
 	}
 	s.Ended = who.ID
 	p.s.save(BucketSilence, silenceKey(id), &s)
+	p.s.silences = nil
 	n := p.reviewHeld()
 	p.reply(c, nil, true, fmt.Sprintf("silence %d is over; %s decided about", id, plural(n, "held signal")))
 }
@@ -156,5 +168,6 @@ func (p *pass) forgetSilences() {
 	})
 	for _, k := range old {
 		p.s.view.Delete(BucketSilence, k)
+		p.s.silences = nil
 	}
 }

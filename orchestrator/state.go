@@ -29,6 +29,10 @@ type State struct {
 	// expects are the sources that must be heard, by name; nil until asked for.
 	expects map[string]int64
 	heard   map[string]sourceHeard
+	// open are the open incidents as openOnes lists them, silences those that were
+	// made; each nil until it is asked for, and after something changed there.
+	open     []uint64
+	silences []Silence
 	// days says of the days that were looked at whether an id is remembered of them.
 	days      map[int64]bool
 	decodeErr error
@@ -86,6 +90,8 @@ type loaded struct {
 	// dirty says that inc differs from the view; changed lists such steps.
 	dirty   bool
 	changed map[StepRef]*Step
+	// tally is what the signals say together; nil until it is asked for.
+	tally *tally
 }
 
 // NewState reads the meta record of the view.

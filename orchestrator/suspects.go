@@ -30,10 +30,10 @@ func (p *pass) suspect(l *loaded) *Suspect {
 	if e.Promoted == "" || e.RolledBack || inc.Cleared == e.Promoted {
 		return nil
 	}
-	s := &Suspect{DeploymentID: e.Promoted, Commit: e.Commit, PromotedAt: e.PromotedAt, Sources: p.sources(inc.N)}
+	s := &Suspect{DeploymentID: e.Promoted, Commit: e.Commit, PromotedAt: e.PromotedAt, Sources: p.sourceCount(l)}
 	age := inc.StartedAt - e.PromotedAt
 	p.scoreTime(s, age)
-	if p.releaseNamed(inc.N, e) {
+	if p.releaseNamed(l, e) {
 		s.add(scoreNamed, "the signal names this release")
 	}
 	if s.Sources > 1 {
@@ -43,7 +43,7 @@ func (p *pass) suspect(l *loaded) *Suspect {
 		s.add(scoreCritical, "the signal is critical")
 	}
 	if p.v2() {
-		p.scoreSignals(s, inc, e)
+		p.scoreSignals(s, l, e)
 		p.scoreAround(s, inc)
 	}
 	s.Score = max(0, min(s.Score, 1000))
@@ -71,20 +71,25 @@ func (p *pass) scoreTime(s *Suspect, age int64) {
 
 // scoreSignals weighs what the signals tell of errors: were they there before, and
 // do they name another release.
-func (p *pass) scoreSignals(s *Suspect, inc *Incident, e *EnvState) {
+func (p *pass) scoreSignals(s *Suspect, l *loaded, e *EnvState) {
 	fresh, old, other := false, "", ""
-	p.eachSignal(inc.N, func(sig *Signal) {
+	var tried []string
+	for _, sig := range p.tally(l).telling {
 		switch {
-		case sig.FirstSeen == 0:
-		case sig.FirstSeen >= e.PromotedAt:
+		case sig.first == 0:
+		case sig.first >= e.PromotedAt:
 			fresh = true
 		default:
-			old = sig.Name
+			old = sig.name
 		}
-		if sig.Release != "" && other == "" && !namesServing(sig.Release, e) && p.releaseOfAnother(inc, sig.Release, e.Promoted) {
-			other = sig.Release
+		if sig.release == "" || other != "" || slices.Contains(tried, sig.release) {
+			continue
 		}
-	})
+		tried = append(tried, sig.release)
+		if !namesServing(sig.release, e) && p.releaseOfAnother(l.inc, sig.release, e.Promoted) {
+			other = sig.release
+		}
+	}
 	switch {
 	case fresh:
 		s.add(scoreNew, "its error was never seen before this deployment")
@@ -130,21 +135,18 @@ func (p *pass) scoreAround(s *Suspect, inc *Incident) {
 	}
 }
 
-// sources counts the different kinds of senders.
-func (p *pass) sources(n uint64) int {
-	kinds := map[string]bool{}
-	p.eachSignal(n, func(sig *Signal) { kinds[sig.Source] = true })
-	return len(kinds)
-}
-
-func (p *pass) releaseNamed(n uint64, e *EnvState) bool {
-	named := false
-	p.eachSignal(n, func(sig *Signal) {
-		if sig.Release != "" && (sig.Release == e.Commit || sig.Release == e.Promoted || p.v2() && namesServing(sig.Release, e)) {
-			named = true
+func (p *pass) releaseNamed(l *loaded, e *EnvState) bool {
+	last := ""
+	for _, sig := range p.tally(l).telling {
+		if sig.release == last {
+			continue // most name the same one, or none
 		}
-	})
-	return named
+		last = sig.release
+		if last != "" && (last == e.Commit || last == e.Promoted || p.v2() && namesServing(last, e)) {
+			return true
+		}
+	}
+	return false
 }
 
 func namesServing(release string, e *EnvState) bool {

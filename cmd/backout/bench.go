@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/pprof"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -14,14 +15,14 @@ import (
 // The bench measures the product's own wiring: the embedded NATS server that
 // syncs every message, the real store, engine and inbox pump. bench_rig.go
 // starts it, bench_world.go invents what it works on, bench_latency.go,
-// bench_incidents.go, bench_events.go and bench_open.go measure, bench_report.go
-// prints.
+// bench_incidents.go, bench_ingest.go, bench_storm.go and bench_open.go measure,
+// bench_report.go prints.
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many alerts and incidents it carries",
-		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench events\n  backout bench open --counts 100000,1000000",
+		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench ingest\n  backout bench storm --for 2m\n  backout bench open --counts 100000,1000000",
 	}
-	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchEventsCommand(), benchOpenCommand())
+	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand())
 	return c
 }
 
@@ -29,12 +30,26 @@ func benchCommand() *cobra.Command {
 type benchFlags struct {
 	dir, output, profile string
 	seconds, count       int
+	// lasts is --for, of the benches that have it instead of --seconds.
+	lasts time.Duration
 }
 
+// add is for benches that measure many short lines or rounds.
 func (f *benchFlags) add(c *cobra.Command, seconds int) {
-	c.Flags().StringVar(&f.dir, "dir", "", "folder to measure in; what is made there is removed (default: a temporary one)")
+	f.common(c)
 	c.Flags().IntVar(&f.seconds, "seconds", seconds, "how long each line or round lasts")
-	c.Flags().IntVar(&f.count, "count", 0, "how many events each line or round has, instead of --seconds")
+}
+
+// addFor is for benches that put the machine under load for a while.
+func (f *benchFlags) addFor(c *cobra.Command, lasts time.Duration) {
+	f.common(c)
+	f.seconds = 1
+	c.Flags().DurationVar(&f.lasts, "for", lasts, "how long the load of each line or round lasts, at least 1s")
+}
+
+func (f *benchFlags) common(c *cobra.Command) {
+	c.Flags().StringVar(&f.dir, "dir", "", "folder to measure in; what is made there is removed (default: a temporary one)")
+	c.Flags().IntVar(&f.count, "count", 0, "how many events each line or round has, instead of a time")
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "text or json")
 	c.Flags().StringVar(&f.profile, "cpu-profile", "", "write a CPU profile to this file, for go tool pprof")
 }
@@ -43,6 +58,8 @@ func (f *benchFlags) check() error {
 	switch {
 	case f.seconds < 1 || f.count < 0:
 		return usageError{errors.New("--seconds must be at least 1, and --count not below 0")}
+	case f.lasts != 0 && f.lasts < time.Second:
+		return usageError{errors.New("--for must be at least 1s")}
 	case f.output != "text" && f.output != "json":
 		return usageError{fmt.Errorf("-o takes text or json, not %q", f.output)}
 	}

@@ -62,7 +62,7 @@ func (b *openBench) open(ctx context.Context, rig *benchRig, n int, m *openMeasu
 			fmt.Fprintf(b.log, "%d incidents are open\n", first)
 		}
 	}
-	if err := rig.folded(ctx, n); err != nil {
+	if err := rig.folded(ctx, n, benchSettle); err != nil {
 		return err
 	}
 	m.builtPerSecond = float64(n) / time.Since(start).Seconds()

@@ -16,7 +16,8 @@ type benchReport struct {
 	Fsync     quantiles       `json:"fsync"`
 	Latency   []latencyLine   `json:"latency,omitempty"`
 	Incidents []incidentsLine `json:"incidents,omitempty"`
-	Events    *eventsLine     `json:"events,omitempty"`
+	Ingest    []ingestLine    `json:"ingest,omitempty"`
+	Storm     *stormLine      `json:"storm,omitempty"`
 	Open      []openLine      `json:"open,omitempty"`
 	Figures   []figure        `json:"figures"`
 	Note      string          `json:"note"`

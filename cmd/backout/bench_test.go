@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"math"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,14 +57,83 @@ func TestBenchIncidents_finishesEveryIncident(t *testing.T) {
 	}
 }
 
-func TestBenchEvents_countsEachAlertOnce(t *testing.T) {
+func TestBenchIngest_countsEachAlertOnce(t *testing.T) {
 	t.Parallel()
 	var r benchReport
-	if err := json.Unmarshal([]byte(runBench(t, "events", "--count", "2010", "--senders", "3", "--rounds", "1", "--syncs=false", "-o", "json")), &r); err != nil {
+	if err := json.Unmarshal([]byte(runBench(t, "ingest", "--count", "1010", "--senders", "3", "--syncs=false", "-o", "json")), &r); err != nil {
 		t.Fatal(err)
 	}
-	if l := r.Events; l == nil || l.Events != 2010 || l.PerSecond.Median <= 0 || l.HTTPus.Median > l.CPUus.Median {
+	if len(r.Ingest) != 2 {
+		t.Fatalf("%+v", r.Ingest)
+	}
+	for _, l := range r.Ingest {
+		// 26 messages with ten repeats each: 25 of 40 new ones, and one of ten.
+		if l.Events != 1010 || l.Repeats != 260 || l.PerSecond.Median <= 0 || len(l.Windows.Rounds) == 0 || l.CPUus.Median <= 0 {
+			t.Errorf("%+v", l)
+		}
+	}
+	if l := r.Ingest[0]; l.Way != "http" || l.SendersUS == nil || l.SendersUS.Median > l.CPUus.Median {
+		t.Errorf("%+v", l)
+	}
+	if l := r.Ingest[1]; l.Way != "nats" || l.SendersUS != nil {
+		t.Errorf("%+v", l)
+	}
+}
+
+// TestAlertLoad_endsWhenAllIsFull has time for more than the incidents take.
+func TestAlertLoad_endsWhenAllIsFull(t *testing.T) {
+	t.Parallel()
+	way := &countingWay{}
+	l := newAlertLoad(way, 3, 7, 1_000_000)
+	got, err := l.drive(t.Context(), time.Now().Add(time.Minute))
+	if want := 7 * ingestEach; err != nil || got != want || int(way.fresh.Load()) != want {
+		t.Fatalf("%d sent, %d came, %v; want %d", got, way.fresh.Load(), err, want)
+	}
+}
+
+// TestAlertLoad_sendsAgain is about a log that is busy at first.
+func TestAlertLoad_sendsAgain(t *testing.T) {
+	t.Parallel()
+	way := &countingWay{}
+	way.busy.Store(2)
+	l := newAlertLoad(way, 1, 1, 100)
+	got, err := l.drive(t.Context(), time.Now().Add(time.Minute))
+	if err != nil || got != 100 || way.fresh.Load() != 100 || l.refused.Load() != 2 || l.repeats.Load() != 30 {
+		t.Fatalf("%d sent, %d came, %d refused, %d repeats, %v", got, way.fresh.Load(), l.refused.Load(), l.repeats.Load(), err)
+	}
+}
+
+// countingWay counts what it takes, after it has been busy so many times.
+type countingWay struct{ busy, fresh atomic.Int64 }
+
+func (w *countingWay) send(_ context.Context, m *alertMessage) (bool, error) {
+	if w.busy.Add(-1) >= 0 {
+		return true, nil
+	}
+	w.fresh.Add(int64(m.fresh))
+	return false, nil
+}
+
+func (w *countingWay) close() {}
+
+// TestBenchStorm_countsWhatItDoesNotKeep has a budget that the storm is past soon.
+func TestBenchStorm_countsWhatItDoesNotKeep(t *testing.T) {
+	t.Parallel()
+	var r benchReport
+	if err := json.Unmarshal([]byte(runBench(t, "storm", "--count", "5000", "--budget", "600", "-o", "json")), &r); err != nil {
+		t.Fatal(err)
+	}
+	l := r.Storm
+	if l == nil || l.Posted != 5000 || l.Different != 4050 || len(l.Acks) != 2 || len(l.Samples) == 0 {
 		t.Fatalf("%+v", l)
+	}
+	if l.Kept < 600 || l.Kept > 1200 || l.Kept+l.Counted < 4050 || l.Kept+l.Counted > 5050 {
+		t.Errorf("%d kept and %d counted of 4050 with a budget of 600 a minute", l.Kept, l.Counted)
+	}
+	for _, a := range l.Acks {
+		if a.Quiet.Samples != stormQuiet/2 || a.Storm.Samples < 5 || a.Storm.P50 <= 0 {
+			t.Errorf("%+v", a)
+		}
 	}
 }
 
@@ -91,23 +162,46 @@ func TestBenchOpen_goesOnAfterAKill(t *testing.T) {
 	}
 }
 
-func TestBenchMessage_repeatsWhatWasSent(t *testing.T) {
+func TestAlertMessage_repeatsWhatWasSent(t *testing.T) {
 	t.Parallel()
-	l := newEventsLoad("", "", 1, 100)
-	seen := map[string]bool{}
-	for _, fresh := range []int{eventsNew, eventsNew, 3} {
-		d, err := gateway.DecodeAlertmanager(gateway.Delivery{Origin: "http/alertmanager", Body: l.message(nil, 7, fresh)})
-		if err != nil || len(d.Items) != fresh+eventRepeats {
-			t.Fatalf("%d items, %v", len(d.Items), err)
+	m := &alertMessage{load: newAlertLoad(nil, 1, 8, 100)}
+	for name, decode := range map[string]func() []gateway.Item{
+		"http": func() []gateway.Item {
+			d, err := gateway.DecodeAlertmanager(gateway.Delivery{Origin: "http/alertmanager", Body: m.alertmanager(nil)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d.Items
+		},
+		"nats": func() (items []gateway.Item) {
+			for i := range ingestRepeats {
+				items = append(items, gateway.DecodeInboxItem(1, "backout.event.alert.p0", "", m.cloudEvent(m.repeated(i))))
+			}
+			for i := range m.fresh {
+				items = append(items, gateway.DecodeInboxItem(1, "backout.event.alert.p0", "", m.cloudEvent(m.first+i)))
+			}
+			return items
+		},
+	} {
+		seen, sent := map[string]bool{}, 0
+		for _, fresh := range []int{ingestNew, ingestNew, 3} {
+			m.fill(7, sent, fresh)
+			items := decode()
+			if len(items) != fresh+ingestRepeats {
+				t.Fatalf("%s: %d items", name, len(items))
+			}
+			before := len(seen)
+			for _, it := range items {
+				if it.Record.Event == nil || it.Keep != nil {
+					t.Fatalf("%s: %+v", name, it)
+				}
+				seen[it.Record.Event.ID] = true
+			}
+			if len(seen)-before != fresh {
+				t.Fatalf("%s: %d of %d alerts are new", name, len(seen)-before, fresh)
+			}
+			sent += fresh
 		}
-		before := len(seen)
-		for _, it := range d.Items {
-			seen[it.Record.Event.ID] = true
-		}
-		if len(seen)-before != fresh {
-			t.Fatalf("%d of %d alerts are new", len(seen)-before, fresh)
-		}
-		l.sent[7] += fresh
 	}
 }
 
@@ -118,8 +212,12 @@ func TestBench_refusesWhatItCannotMeasure(t *testing.T) {
 		{"bench", "latency", "--count", "100000"},
 		{"bench", "incidents", "--rounds", "0"},
 		{"bench", "incidents", "-o", "xml"},
-		{"bench", "events", "--senders", "0"},
-		{"bench", "events", "--count", "1000000"},
+		{"bench", "ingest", "--senders", "0"},
+		{"bench", "ingest", "--count", "1000000"},
+		{"bench", "ingest", "--for", "1ms"},
+		{"bench", "ingest", "--by", "mail"},
+		{"bench", "storm", "--rate", "1"},
+		{"bench", "storm", "--budget", "0"},
 		{"bench", "open", "--counts", "10"},
 		{"bench", "open", "--bare"},
 	} {

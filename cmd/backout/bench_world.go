@@ -16,6 +16,7 @@ const (
 	benchEnvironments = 20_000
 	benchPerProject   = 100
 	benchPerson       = "ann"
+	benchSlackUser    = "U0ANN"
 )
 
 // benchWorld is the configuration and the plan a bench runs on: projects full
@@ -30,6 +31,9 @@ type benchWorld struct {
 	spec  orchestrator.Spec
 	// routes adds the match rules for the labels service and env.
 	routes bool
+	// budget is policies.limits.source_budget; 0 lets every source send what it
+	// wants.
+	budget int
 }
 
 // benchAsk is the step of the question, benchAnswer what goes on from there.
@@ -43,12 +47,16 @@ func benchProject(i int) string { return fmt.Sprintf("p%d", i/benchPerProject) }
 func benchEnvironment(i int) string { return fmt.Sprintf("e%d", i) }
 
 func (w benchWorld) config() orchestrator.Config {
+	budget := w.budget
+	if budget == 0 {
+		budget = math.MaxInt32
+	}
 	cfg := orchestrator.Config{
 		Mode:   orchestrator.Live,
-		People: []orchestrator.Person{{ID: benchPerson, Name: benchPerson, Roles: []string{"on-call"}}},
+		People: []orchestrator.Person{{ID: benchPerson, Name: benchPerson, Slack: benchSlackUser, Roles: []string{"on-call"}}},
 		// What is measured is the road of an incident, not how long it waits to be
 		// sure, nor what is counted instead of kept.
-		Policies: orchestrator.Policies{Limits: orchestrator.Limits{ConfirmPage: -1, SourceBudget: math.MaxInt32}},
+		Policies: orchestrator.Policies{Limits: orchestrator.Limits{ConfirmPage: -1, SourceBudget: budget}},
 	}
 	for i := w.first; i < w.first+w.environments; i++ {
 		if i == w.first || i%benchPerProject == 0 {
