@@ -85,6 +85,7 @@ func (a *API) Handler() http.Handler {
 		"GET /api/v1/incidents":              a.incidents,
 		"GET /api/v1/incidents/{n}":          a.incident,
 		"GET /api/v1/incidents/{n}/timeline": a.timeline,
+		"GET /api/v1/incidents/{n}/raw":      a.rawBodies,
 		"GET /api/v1/verdict":                a.verdict,
 		"GET /api/v1/deployments":            a.deployments,
 		"GET /api/v1/quarantine":             a.quarantine,
