@@ -164,6 +164,7 @@ func printIncident(w io.Writer, i *console.Incident) error {
 	if i.Suspect != nil {
 		fmt.Fprintf(w, "Suspect %s, score %d of 1000: %s\n", i.Suspect.DeploymentID, i.Suspect.Score, strings.Join(i.Suspect.Reasons, "; "))
 	}
+	printKnown(w, i)
 	fmt.Fprintf(w, "\nPlaybook %s\n", i.Playbook)
 	for _, s := range i.Steps {
 		if s.Title == "" && s.State == "done" {
