@@ -35,7 +35,9 @@ func TestKnown_silencesChangesPlaces(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, shopOptions{Kind: true, Upstreams: true})
 	s.waitServing("dpl_good2")
-	say := func(args ...string) string { return s.cli(append(args, "--server", s.at("admin"), "--token", s.token)...) }
+	say := func(args ...string) string {
+		return s.cli(append(args, "--server", s.at("admin"), "--token", s.token)...)
+	}
 	if said := s.cliFails("silence", "add", "shop", "1h", "--server", s.at("admin"), "--token", s.token); !strings.Contains(said, "say why with --reason") {
 		t.Errorf("without a reason: %s", said)
 	}
