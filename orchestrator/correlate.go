@@ -201,6 +201,7 @@ func (p *pass) merge(from, into *loaded, who, why string) {
 		var there Signal
 		if p.s.load(BucketSignal, sigKey(into.inc, &ev), &there) {
 			sig.Count += there.Count
+			sig.Raw = addRaw(there.Raw, sig.Raw...)
 			sig.Firing = sig.Firing || there.Firing
 			into.inc.Firing -= count(there.Firing)
 			into.inc.Distinct--

@@ -177,3 +177,27 @@ func TestRedacted_takesTheWordsOutOfTheState(t *testing.T) {
 		t.Fatalf("the timeline keeps it:\n%s", story)
 	}
 }
+
+func TestRedacted_takesTheBodyOutOfTheSignal(t *testing.T) {
+	b := quietBook(t)
+	fires := orchestrator.Event{Type: orchestrator.AlertFiring, Source: "alertmanager", Project: "shop", Name: "Down", Severity: "critical", Fingerprint: "f", ID: "f/1", Blob: "first"}
+	b.event(fires)
+	seq := b.seq
+	for _, id := range []string{"2", "3", "4", "5"} {
+		fires.ID, fires.Blob = "f/"+id, "hash"+id
+		b.event(fires)
+	}
+	bodies := func() (out []string) {
+		for _, r := range b.state.Signals(1, 1)[0].Raw {
+			out = append(out, r.Blob)
+		}
+		return out
+	}
+	if got := strings.Join(bodies(), " "); got != "first hash3 hash4 hash5" {
+		t.Fatalf("the first and the three newest: %s", got)
+	}
+	b.add(orchestrator.SubjectAdmin, 0, orchestrator.Record{Redacted: &orchestrator.Redacted{Seq: seq, By: "ann", Reason: "test"}})
+	if got := strings.Join(bodies(), " "); got != "hash3 hash4 hash5" {
+		t.Fatalf("after the redaction: %s", got)
+	}
+}

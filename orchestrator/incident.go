@@ -264,6 +264,8 @@ type Signal struct {
 	// but has flapped so much that it still counts as firing.
 	Fired []int64 `json:"fired,omitempty"`
 	Ended int64   `json:"ended,omitempty"`
+	// Raw names the raw bodies of its first and its newest events.
+	Raw []Raw `json:"raw,omitempty"`
 }
 
 // Line is one line of a timeline.

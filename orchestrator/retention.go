@@ -65,6 +65,7 @@ func (p *pass) foldRedacted(r *Redacted) {
 		b.Excerpt, b.Blob, b.Event = mask, "", nil
 		return &b
 	})
+	p.forgetRaw(r.Seq)
 	p.s.flushIncidents()
 	p.rewrite(BucketIncident, func(_, v []byte) any {
 		var inc Incident

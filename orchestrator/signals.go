@@ -201,6 +201,7 @@ func (p *pass) join(l *loaded, ev *Event) {
 	sig.Severity, sig.Summary, sig.Component = ev.Severity, ev.Summary, ev.Component
 	sig.Release, sig.FirstSeen = ev.Release, ev.FirstSeen
 	sig.Count++
+	p.keepRaw(&sig, ev)
 	if p.v2() {
 		sig.Hits = max(sig.Hits, p.hits)
 	}
@@ -247,6 +248,7 @@ func (p *pass) countAgain(n uint64, ev *Event) {
 	}
 	sig.Count++
 	sig.Last = p.now
+	p.keepRaw(&sig, ev)
 	if p.v2() && severityRank(ev.Severity) > severityRank(sig.Severity) {
 		sig.Severity, sig.Summary = ev.Severity, ev.Summary
 		p.line(l, ev.Origin, "worse: "+describe(ev)+" is "+ev.Severity+" now")
@@ -320,7 +322,11 @@ func (p *pass) signalGone(n uint64, ev *Event) {
 	}
 	key := sigKey(l.inc, ev)
 	var sig Signal
-	if !p.s.load(BucketSignal, key, &sig) || !sig.Firing || p.damped(l, key, &sig) {
+	if !p.s.load(BucketSignal, key, &sig) || !sig.Firing {
+		return
+	}
+	p.keepRaw(&sig, ev)
+	if p.damped(l, key, &sig) {
 		return
 	}
 	p.endSignal(l, key, &sig, ev.Origin)

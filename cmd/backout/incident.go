@@ -70,9 +70,13 @@ func incidentList(f *clientFlags) *cobra.Command {
 }
 
 func incidentShow(f *clientFlags) *cobra.Command {
-	return &cobra.Command{
-		Use: "show INC", Short: "Show an incident, its steps and what it waits on", Args: exactly(1), Example: "  backout incident show INC-1",
+	var raw bool
+	c := &cobra.Command{
+		Use: "show INC", Short: "Show an incident, its steps and what it waits on", Args: exactly(1), Example: "  backout incident show INC-1\n  backout incident show INC-1 --raw",
 		RunE: func(c *cobra.Command, args []string) error {
+			if raw {
+				return f.showRaw(c, args[0])
+			}
 			var inc console.Incident
 			if err := f.client().get(c.Context(), "/api/v1/incidents/"+url.PathEscape(args[0]), nil, &inc); err != nil {
 				return err
@@ -80,6 +84,8 @@ func incidentShow(f *clientFlags) *cobra.Command {
 			return f.show(c.OutOrStdout(), inc, func() error { return printIncident(c.OutOrStdout(), &inc) })
 		},
 	}
+	c.Flags().BoolVar(&raw, "raw", false, "print what its senders sent instead, secrets masked; kept for 30 days")
+	return c
 }
 
 func incidentTimeline(f *clientFlags) *cobra.Command {
@@ -158,6 +164,7 @@ func printIncident(w io.Writer, i *console.Incident) error {
 	if i.Suspect != nil {
 		fmt.Fprintf(w, "Suspect %s, score %d of 1000: %s\n", i.Suspect.DeploymentID, i.Suspect.Score, strings.Join(i.Suspect.Reasons, "; "))
 	}
+	printKnown(w, i)
 	fmt.Fprintf(w, "\nPlaybook %s\n", i.Playbook)
 	for _, s := range i.Steps {
 		if s.Title == "" && s.State == "done" {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aimarketplace/backout/configs"
 	"github.com/aimarketplace/backout/handlers/gateway"
+	"github.com/aimarketplace/backout/workflows/scenarios"
 )
 
 // The README is part of the product: what it shows to be typed, copied or read
@@ -46,7 +47,7 @@ func readme(t *testing.T) (text string, fences []fence) {
 func TestReadme_configs(t *testing.T) {
 	t.Parallel()
 	_, fences := readme(t)
-	whole, others := 0, 0
+	whole, others := "", 0
 	for _, f := range fences {
 		if f.lang != "yaml" {
 			continue
@@ -54,8 +55,11 @@ func TestReadme_configs(t *testing.T) {
 		first, _, _ := strings.Cut(f.body, "\n")
 		switch {
 		case first == "# backout.yaml":
-			whole++
+			whole = f.body
 			loads(t, f.body)
+		case first == "# my-nights/one-monitor.yaml, a scenario":
+			others++
+			plays(t, f.body, whole)
 		case slices.Contains([]string{"# alertmanager.yml, part of it", "# Slack app manifest", "# .github/workflows/stage.yml, first lines"}, first):
 			others++
 			parsed(t, f.body)
@@ -63,8 +67,33 @@ func TestReadme_configs(t *testing.T) {
 			t.Errorf("a YAML block begins with %q; its first line has to say which file it is", first)
 		}
 	}
-	if whole == 0 || others == 0 {
+	if whole == "" || others == 0 {
 		t.Error("README.md shows no whole backout.yaml, or no file of another system")
+	}
+}
+
+// plays runs a scenario with the configuration of the README.
+func plays(t *testing.T, body, config string) {
+	t.Helper()
+	dir := t.TempDir()
+	users := must(os.ReadFile(filepath.Join(readmeRoot, "configs", "users.csv")))(t)
+	for name, data := range map[string][]byte{"backout.yaml": []byte(config), "users.csv": users} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := ruleTestFlags{config: filepath.Join(dir, "backout.yaml")}
+	r, err := f.runner(scenarios.Embedded())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := scenarios.Parse("README.md", []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	played, err := r.Run(&s)
+	if err != nil || len(played.Wrong) > 0 {
+		t.Errorf("the scenario comes out otherwise: %v %q", err, played.Wrong)
 	}
 }
 

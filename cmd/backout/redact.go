@@ -25,8 +25,8 @@ func logRedactCommand() *cobra.Command {
 		Use: "redact SEQ --reason R", Short: "Take the words of one entry out of the log and the state", Args: exactly(1),
 		Long: `Take the words of one entry out of the log of a stopped Backout: a secret that
 somebody pasted, or personal data. The hash of what stood there stays, so the chain
-still verifies. What the entry led to stays too; its words leave the timeline, and
-snapshots are dropped because they hold them. Older backups are yours to look after.
+still verifies. What the entry led to stays too; its words leave the timeline, the raw
+body that came with it is deleted, and snapshots are dropped because they hold them. Older backups are yours to look after.
 
 The log is written anew for this. If it breaks off, run the same command again.`,
 		Example: "  backout log export --data backout-data | grep sk_live    # find SEQ\n  backout log redact 1904 --reason 'a key was pasted' --data backout-data",
@@ -94,6 +94,9 @@ func (o *offline) prepare(ctx context.Context, cfg *configs.Config, spool string
 		return err
 	}
 	if err := o.redactable(ctx, r.Seq); err != nil {
+		return err
+	}
+	if err := o.dropBodies(ctx, r.Seq); err != nil {
 		return err
 	}
 	for p := range meta.Partitions {

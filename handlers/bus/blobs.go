@@ -32,6 +32,14 @@ func (b *Bus) Blob(ctx context.Context, hash string) ([]byte, error) {
 	return data, nil
 }
 
+// DropBlob deletes what is kept under a hash; that it is gone already is no error.
+func (b *Bus) DropBlob(ctx context.Context, hash string) error {
+	if err := b.blobs.Delete(ctx, hash); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+		return fmt.Errorf("deleting blob %s: %w", hash, err)
+	}
+	return nil
+}
+
 // CopyBlobs copies what is kept beside one log to another, so that what was begun
 // with an audience can go on.
 func CopyBlobs(ctx context.Context, from, to *Bus) error {

@@ -27,9 +27,22 @@ type Incident struct {
 	Stopped      string                `json:"stopped,omitempty"`
 	WaitingOn    []string              `json:"waiting_on"`
 	Waits        []Wait                `json:"waits"`
-	Steps        []Step                `json:"steps,omitempty"`
-	Signals      []orchestrator.Signal `json:"signals,omitempty"`
-	Timeline     []Line                `json:"timeline,omitempty"`
+	// Also are the other projects it has, Upstream what they all depend on; Times is
+	// how often it came back, Overflow what was past the budget of its senders.
+	Also     []Place `json:"also,omitempty"`
+	Upstream string  `json:"upstream,omitempty"`
+	Times    int     `json:"times,omitempty"`
+	Overflow int     `json:"overflow,omitempty"`
+	// Pending is the playbook that leads at ConfirmUntil, or once a second source tells
+	// of it.
+	Pending      string    `json:"pending,omitempty"`
+	ConfirmUntil time.Time `json:"confirm_until,omitzero"`
+	SnoozedUntil time.Time `json:"snoozed_until,omitzero"`
+	// Changes are the last ones in its environment, since a day before it began.
+	Changes  []orchestrator.Change `json:"changes,omitempty"`
+	Steps    []Step                `json:"steps,omitempty"`
+	Signals  []orchestrator.Signal `json:"signals,omitempty"`
+	Timeline []Line                `json:"timeline,omitempty"`
 }
 
 // Wait is something an incident waits on, since when; Step is empty when it is the
@@ -101,6 +114,7 @@ func Load(s *orchestrator.State, n uint64) (Incident, bool) {
 		}
 	}
 	out.Signals = s.Signals(n, 100)
+	out.Changes = lastChanges(s, inc)
 	out.Timeline = Lines(s, n, 0, 2000)
 	return out, true
 }
@@ -122,6 +136,7 @@ func brief(s *orchestrator.State, inc *orchestrator.Incident, steps []*orchestra
 		OpenedAt: at(inc.OpenedAt), OpenedBy: inc.OpenedBy, Suspect: inc.Suspect, Playbook: inc.Run().Playbook,
 		PlanHash: inc.Run().Plan, Firing: inc.Firing, Stopped: inc.Stopped, WaitingOn: []string{},
 	}
+	out.known(s, inc)
 	if a := inc.Ack; a != nil && a.Expires > s.Meta().Now {
 		out.Acknowledged = &Acknowledged{By: a.By, At: at(a.At), Expires: at(a.Expires)}
 	}

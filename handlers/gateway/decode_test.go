@@ -65,7 +65,7 @@ func TestRealAlertmanagerRequests(t *testing.T) {
 		}
 		for i, r := range rs {
 			ev := r.Event
-			if ev.Origin != "http/alertmanager" || ev.Source != "alertmanager" || ev.Name == "" || ev.StartsAt == 0 || ev.Time == 0 || ev.Labels["alertname"] != ev.Name || ev.Project != "" || ev.Blob != "" {
+			if ev.Origin != "http/alertmanager" || ev.Source != "alertmanager" || ev.Name == "" || ev.StartsAt == 0 || ev.Time == 0 || ev.Labels["alertname"] != ev.Name || ev.Project != "" || len(d.blobs[ev.Blob]) == 0 {
 				t.Errorf("%s: %+v", file, ev)
 			}
 			if want != nil && ev.Type != "backout.alert."+want[i] {

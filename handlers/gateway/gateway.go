@@ -60,6 +60,7 @@ type Gateway struct {
 	opt      Options
 	sources  map[string]Source
 	decoders map[string]decoder
+	raw      rawBudget
 }
 
 // decoder reads one delivery. Its error means that the envelope is unreadable;

@@ -41,7 +41,13 @@ func TestPagerDutyGolden(t *testing.T) {
 				"details.free space": "1%", "details.ping time": "1500",
 			},
 		}
-		if len(rs) != 1 || !reflect.DeepEqual(rs[0].Event, want) {
+		if len(rs) != 1 {
+			t.Fatalf("%s: %+v", path, rs)
+		}
+		if kept := string(d.blobs[rs[0].Event.Blob]); !strings.Contains(kept, "samplekeyhere") || strings.Contains(kept, routingKey) {
+			t.Errorf("%s: the body that is kept: %s", path, kept)
+		}
+		if want.Blob = rs[0].Event.Blob; !reflect.DeepEqual(rs[0].Event, want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", path, rs, want)
 		}
 	}

@@ -64,10 +64,12 @@ func (g *Gateway) take(w http.ResponseWriter, r *http.Request, s Source, d Deliv
 	ctx, cancel := context.WithTimeout(r.Context(), s.patience())
 	defer cancel()
 	start := g.opt.Now()
+	raw := g.rawOf(s, &d, &decoded)
 	if err := g.keep(ctx, decoded.Items); err != nil {
 		g.busy(w, r, s, err)
 		return
 	}
+	g.keepRaw(r.Context(), s, raw)
 	if took := g.opt.Now().Sub(start); took > slowAppend {
 		g.opt.Logger.WarnContext(ctx, "the log took long to take a delivery", "source", s.Name, "took_ms", took.Milliseconds())
 	}
