@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -50,9 +51,7 @@ func doctorCommand() *cobra.Command {
 			}
 			var u checkup
 			u.found(foundOK, "%s can be read", f.config)
-			u.configuration(cfg)
-			u.hooks(cfg)
-			u.payments(c.Context(), cfg)
+			u.examine(c.Context(), cfg)
 			u.running(c, &cf)
 			if err := cf.show(c.OutOrStdout(), u, func() error { return u.print(c.OutOrStdout()) }); err != nil {
 				return err
@@ -66,6 +65,13 @@ func doctorCommand() *cobra.Command {
 	cf.add(c)
 	c.Flags().StringVar(&f.config, "config", "backout.yaml", "configuration file")
 	return c
+}
+
+// examine looks at everything but a Backout that runs.
+func (u *checkup) examine(ctx context.Context, cfg *configs.Config) {
+	u.configuration(cfg)
+	u.hooks(cfg)
+	u.payments(ctx, cfg)
 }
 
 // print writes one line for each check.

@@ -21,6 +21,8 @@ type Account struct {
 	Expires time.Time
 	// User is the owner's name at Vercel; Name and Email are theirs as people know them.
 	User, Name, Email string
+	// TeamID is the team that the token is limited to, or was named.
+	TeamID string
 	// Team is the slug; Plan is hobby, pro or enterprise.
 	Team, Plan string
 	// Role is the owner's in the team, such as MEMBER.
@@ -47,6 +49,7 @@ func (c *Client) Account(ctx context.Context) (Account, error) {
 			Expires int64  `json:"expiresAt"`
 			Scopes  []struct {
 				Type string `json:"type"`
+				Team string `json:"teamId"`
 			} `json:"scopes"`
 		} `json:"token"`
 	}
@@ -62,10 +65,12 @@ func (c *Client) Account(ctx context.Context) (Account, error) {
 		a.Expires = time.UnixMilli(token.Token.Expires)
 	}
 	for _, s := range token.Token.Scopes {
+		a.TeamID = cmp.Or(a.TeamID, s.Team)
 		if s.Type == "user" {
 			a.Reach = ReachAccount
 		}
 	}
+	a.TeamID = cmp.Or(c.team, a.TeamID)
 	if err := c.owner(ctx, &a); err != nil {
 		return Account{}, err
 	}
@@ -94,7 +99,7 @@ func (c *Client) owner(ctx context.Context, a *Account) error {
 
 // ofTeam reads the plan, which decides about webhooks and how far one may go back.
 func (c *Client) ofTeam(ctx context.Context, a *Account) error {
-	if c.team == "" {
+	if a.TeamID == "" {
 		return nil
 	}
 	var team struct {
@@ -106,7 +111,7 @@ func (c *Client) ofTeam(ctx context.Context, a *Account) error {
 			Role string `json:"role"`
 		} `json:"membership"`
 	}
-	err := c.read(ctx, "team "+c.team, "/v2/teams/"+url.PathEscape(c.team), nil, &team)
+	err := c.read(ctx, "team "+a.TeamID, "/v2/teams/"+url.PathEscape(a.TeamID), nil, &team)
 	if errors.Is(err, ErrDenied) {
 		return fmt.Errorf("%w; the token reaches its own teams only: name one of them, or make a token for this one", err)
 	}

@@ -23,8 +23,8 @@ func TestAccount_saysWhatTheTokenReaches(t *testing.T) {
 		token map[string]any
 		want  vercel.Account
 	}{
-		{map[string]any{}, vercel.Account{Token: "backout", Reach: vercel.ReachAccount, User: "dev", Name: "Dev", Email: "dev@shop.test", Team: "aim", Plan: "pro", Role: "MEMBER"}},
-		{map[string]any{"team": "team_aim", "expires_at": expires}, vercel.Account{Token: "backout", Reach: vercel.ReachTeam, Expires: expires, User: "dev", Name: "Dev", Email: "dev@shop.test", Team: "aim", Plan: "pro", Role: "MEMBER"}},
+		{map[string]any{}, vercel.Account{Token: "backout", Reach: vercel.ReachAccount, User: "dev", Name: "Dev", Email: "dev@shop.test", TeamID: "team_aim", Team: "aim", Plan: "pro", Role: "MEMBER"}},
+		{map[string]any{"team": "team_aim", "expires_at": expires}, vercel.Account{Token: "backout", Reach: vercel.ReachTeam, Expires: expires, User: "dev", Name: "Dev", Email: "dev@shop.test", TeamID: "team_aim", Team: "aim", Plan: "pro", Role: "MEMBER"}},
 		{map[string]any{"project": "prj_shop"}, vercel.Account{Reach: vercel.ReachProject}},
 	} {
 		n.control(n.urls.Vercel, "setup", map[string]any{"token": tt.token})
