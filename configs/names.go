@@ -15,6 +15,14 @@ func isID(text string) bool {
 	return regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`).MatchString(text)
 }
 
+// ID makes an id of a name, the nearest that a file may have; empty when nothing of
+// it can stay.
+func ID(name string) string {
+	words := regexp.MustCompile(`[a-z0-9]+`).FindAllString(strings.ToLower(name), -1)
+	id := strings.TrimLeft(strings.Join(words, "-"), "-0123456789")
+	return strings.TrimRight(id[:min(len(id), 63)], "-")
+}
+
 // isName is an id that is used inside expressions, where a hyphen is a minus.
 func isName(text string) bool {
 	return regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(text)

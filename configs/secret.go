@@ -72,6 +72,22 @@ func (s *Secret) setText(text string) (string, error) {
 	return "", nil
 }
 
+// ReadSecret reads what a reference (env:NAME or file:/path) stands for, for a command
+// that has no configuration yet. The error says what to write instead and repeats
+// neither the secret nor a literal that was given in place of a reference.
+func ReadSecret(ref string, env func(string) (string, bool)) (string, error) {
+	var s Secret
+	if fix, err := s.setText(ref); err != nil {
+		return "", fmt.Errorf("%w; %s", err, fix)
+	}
+	from := source{env: env}
+	value, fix, err := from.readSecret(ref)
+	if err != nil {
+		return "", fmt.Errorf("%w; %s", err, fix)
+	}
+	return value, nil
+}
+
 // Resolve reads every secret the configuration names. The error is a Problems
 // with each one that is missing or empty, named by its variable or file.
 func (c *Config) Resolve() error {

@@ -140,11 +140,8 @@ func (v *vercelSource) Poll(ctx context.Context) ([]orchestrator.Record, error) 
 // addPeople adds what reaches people: notices to users, pages and chat.
 func (s *actionSet) addPeople(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus, logger *slog.Logger) error {
 	var channels []page.Channel
-	if sl := cfg.Providers.Slack; sl != nil {
-		c, err := slack.New(slack.Options{
-			BaseURL: sl.BaseURL, BotToken: sl.BotToken.Reveal(), SigningSecret: sl.SigningSecret.Reveal(),
-			Channel: sl.Channels.Incidents, AllowPrivate: prefixes(sl.AllowPrivate), Logger: logger,
-		})
+	if cfg.Providers.Slack != nil {
+		c, err := slackClient(cfg, logger)
 		if err != nil {
 			return err
 		}
@@ -170,6 +167,14 @@ func (s *actionSet) addPeople(cfg *configs.Config, doc *orchestrator.Config, blo
 	}
 	maps.Copy(s.all, p.Actions())
 	return nil
+}
+
+func slackClient(cfg *configs.Config, logger *slog.Logger) (*slack.Client, error) {
+	sl := cfg.Providers.Slack
+	return slack.New(slack.Options{
+		BaseURL: sl.BaseURL, BotToken: sl.BotToken.Reveal(), SigningSecret: sl.SigningSecret.Reveal(),
+		Channel: sl.Channels.Incidents, AllowPrivate: prefixes(sl.AllowPrivate), Logger: logger,
+	})
 }
 
 // location is the time zone of times in mails; its name was checked before.

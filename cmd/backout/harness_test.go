@@ -74,6 +74,8 @@ type shopOptions struct {
 	Upstreams bool
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
+	// Serve are more arguments of serve.
+	Serve []string
 	// Payments asks the sandbox's Stripe and Toss which webhooks did not arrive.
 	Payments bool
 }
@@ -172,6 +174,7 @@ func (s *shop) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *shop) serveArgs() []string {
 	args := append(s.disk.inside(), s.bin, "serve", "--config", s.path("backout.yaml"), "--log", "json")
+	args = append(args, s.o.Serve...)
 	if s.o.Workflows != "" {
 		args = append(args, "--workflows", s.o.Workflows)
 	}

@@ -80,7 +80,7 @@ door until the fix is live. One binary, no database.`,
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
 	})
 	root.AddCommand(
-		demoCommand(), serveCommand(), sandboxCommand(), emitCommand(),
+		demoCommand(), initCommand(), serveCommand(), sandboxCommand(), emitCommand(),
 		incidentCommand(), verdictCommand(), deploymentsCommand(), changesCommand(), upstreamsCommand(), silenceCommand(), quarantineCommand(), whyCommand(),
 		planCommand(), ruleCommand(), configCommand(), tokenCommand(), doctorCommand(), benchCommand(),
 		clusterCommand(), backupCommand(), restoreCommand(), migrateCommand(), compactCommand(), logCommand(),

@@ -28,7 +28,7 @@ func planCommand() *cobra.Command {
 	c := &cobra.Command{Use: "plan", Short: "List, check, print and draw playbooks", Example: "  backout plan show rollback"}
 	var folder string
 	c.PersistentFlags().StringVar(&folder, "workflows", "", "folder whose playbooks override the embedded ones")
-	c.AddCommand(planList(&folder), planShow(&folder), planGraph(&folder), planLint(&folder))
+	c.AddCommand(planList(&folder), planShow(&folder), planGraph(&folder), planLint(&folder), planCard())
 	return c
 }
 

@@ -86,6 +86,15 @@ func DecodeVercel(d Delivery) (Decoded, error) {
 	return d.vercel(&body), nil
 }
 
+// VercelEvents are what a webhook of Vercel is to be told of. Blocked builds are left
+// out: older teams' API does not take the name, and polling sees them too.
+func VercelEvents() []string {
+	return []string{
+		vercelCreated, vercelSucceeded, vercelReady, vercelError, vercelCanceled, vercelChecksFailed, vercelPromoted, vercelRollback,
+		vercelRollingStarted, vercelRollingApproved, vercelRollingCompleted, vercelRollingAborted, vercelAlerts,
+	}
+}
+
 func vercelMatters(kind string) bool {
 	switch kind {
 	case vercelCreated, vercelSucceeded, vercelReady, vercelError, vercelCanceled, vercelBlocked, vercelChecksFailed, vercelPromoted, vercelRollback,

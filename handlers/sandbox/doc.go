@@ -64,6 +64,11 @@
 //	lists page by until, filter, say uid           vpp 1.5     TestVercel_listPagesAndFilters
 //	single reads; records, not the edge            vpp 1.5     TestVercel_readsShowRecordsNotTheEdge
 //	update-description, 250 characters             vpp 1.2     TestVercel_updateDescription
+//	projects and domains page; redirects, teams    vpp 1, 3    TestVercel_accountPages
+//	a token of one project: 403 outside of it      vpp 1.1     TestVercel_tokenOfOneProject
+//	account webhooks: the secret once, Hobby none,
+//	  the same address twice, 20 at most           vpp 3       TestVercel_accountWebhooks
+//	  and they are posted to                       vpp 3       TestVercel_accountWebhookIsToldOfItsProject
 //	answers fit Vercel's OpenAPI                   SPEC        TestVercel_answersFitTheSpec
 //	webhooks signed, late, retried, doubled        vpp 3       TestWebhooks_signedRetriedAndDuplicated
 //
@@ -97,6 +102,7 @@
 //	post, update, history with metadata, pages     int 2.1     TestSlack_postUpdateAndHistory
 //	a repeated post is a second message            int 0.3     TestSlack_postIsNotIdempotent
 //	people, groups, direct and ephemeral messages  int 2.1     TestSlack_people
+//	auth.test names the scopes in a header         int 2.1     TestSlack_scopes
 //	errors are 200 with ok false                   int 2.1     TestSlack_errorsAre200WithACode
 //	1 message a second and channel, if set up      int 2.1     TestSlack_oneMessagePerSecondAndChannel
 //	slash commands signed; wrong and old ones too  int 2.1     TestSlack_slashCommandIsSigned

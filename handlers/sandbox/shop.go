@@ -84,7 +84,9 @@ func (v *vercel) serving(r *request) (*deployment, answer) {
 	var found *deployment
 	no := v.at(func(time.Time) answer {
 		p, d := v.visited(r)
-		switch {
+		switch target := v.redirected(r); {
+		case target != "":
+			return answer{status: http.StatusPermanentRedirect}.with("Location", "https://"+target+r.URL.Path)
 		case d == nil || d.Deleted || d.State != stateReady:
 			return asText(http.StatusNotFound, "The deployment could not be found on Vercel.\n\nDEPLOYMENT_NOT_FOUND\n").
 				with("x-vercel-error", "DEPLOYMENT_NOT_FOUND")
@@ -97,6 +99,18 @@ func (v *vercel) serving(r *request) (*deployment, answer) {
 		return answer{}
 	})
 	return found, no
+}
+
+// redirected is the host that the asked domain sends visitors to.
+func (v *vercel) redirected(r *request) string {
+	for _, p := range v.projects {
+		for _, d := range p.Domains {
+			if strings.EqualFold(d.Name, r.Host) {
+				return d.Redirect
+			}
+		}
+	}
+	return ""
 }
 
 func (v *vercel) visited(r *request) (*project, *deployment) {

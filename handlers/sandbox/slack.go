@@ -26,6 +26,7 @@ type slack struct {
 	lastStamp  int64
 	messages   []*slackMessage // oldest first
 	responders map[string]*responder
+	scopes     string
 }
 
 type slackUser struct {
@@ -40,6 +41,8 @@ type slackSetup struct {
 	UserGroups map[string][]string `json:"usergroups"`
 	// RateLimit answers 429 above one message per second and channel.
 	RateLimit *bool `json:"rate_limit"`
+	// Scopes are those the bot token was granted, as auth.test shows them.
+	Scopes *string `json:"scopes"`
 }
 
 const (
@@ -60,6 +63,7 @@ func newSlack(o Options, base string) *slack {
 			{ID: "U04", Name: "security-d", Email: "security-d@aimarketplace.com"},
 		},
 		groups:   map[string][]string{"S0ONCALL": {"U01", "U02"}},
+		scopes:   "commands,chat:write,im:write,channels:history",
 		lastPost: map[string]time.Time{}, responders: map[string]*responder{},
 	}
 }
@@ -175,5 +179,5 @@ func (s *slack) refuse(why refusal) answer {
 func (s *slack) authTest(args) answer {
 	return slackOK(object{
 		"url": "https://aim.slack.test/", "team": "aim", "user": "backout", "team_id": slackTeam, "user_id": slackBot, "bot_id": "B0BOT",
-	})
+	}).with("X-OAuth-Scopes", s.scopes)
 }

@@ -69,6 +69,9 @@ func (s *slack) setup(in slackSetup) (any, error) {
 	if in.RateLimit != nil {
 		s.throttled = *in.RateLimit
 	}
+	if in.Scopes != nil {
+		s.scopes = *in.Scopes
+	}
 	s.mu.Unlock()
 	return s.state(), nil
 }

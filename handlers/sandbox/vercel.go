@@ -20,6 +20,8 @@ type vercel struct {
 	nextJob  string // fate of the next alias job; "" is succeeded
 	hookURL  string
 	hookKey  string
+	webhooks []*webhook
+	token    setupToken
 }
 
 func newVercel(o Options, c *courier) *vercel {
@@ -99,6 +101,9 @@ func (v *vercel) admit(r *request) (answer, bool) {
 	if v.opts.Token != "" && token != v.opts.Token {
 		return v.refuse(refuseRevoked), false
 	}
+	if !v.reaches(r) {
+		return limited(r), false
+	}
 	return answer{}, true
 }
 
@@ -139,6 +144,7 @@ func (v *vercel) routes() http.Handler {
 			mux.Handle(method+" /"+version+path, e)
 		}
 	}
+	add("GET", "/projects", v.listProjects, "v9", "v10")
 	add("GET", "/projects/{project}", v.getProject, "v9")
 	add("GET", "/projects/{project}/domains", v.listDomains, "v9")
 	add("GET", "/projects/{project}/rolling-release", v.getRollingRelease, "v1")
@@ -151,5 +157,11 @@ func (v *vercel) routes() http.Handler {
 	add("GET", "/deployments/{deployment}", v.getDeployment, "v13")
 	add("GET", "/deployments/{deployment}/aliases", v.deploymentAliases, "v2")
 	add("GET", "/aliases", v.listAliases, "v4")
+	add("GET", "/teams/{team}", v.getTeam, "v2")
+	add("GET", "/user", v.getUser, "v2")
+	add("GET", "/user/tokens/{token}", v.getToken, "v5")
+	add("GET", "/webhooks", v.listWebhooks, "v1")
+	add("POST", "/webhooks", v.makeWebhook, "v1")
+	add("DELETE", "/webhooks/{webhook}", v.deleteWebhook, "v1")
 	return mux
 }

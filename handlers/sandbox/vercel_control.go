@@ -30,6 +30,8 @@ type setupOrder struct {
 	NextJob       string  `json:"next_job"`
 	WebhookURL    *string `json:"webhook_url"`
 	WebhookSecret *string `json:"webhook_secret"`
+	// Token is how far the token reaches; left out, it stays as it is.
+	Token *setupToken `json:"token"`
 }
 
 type setupProject struct {
@@ -41,7 +43,9 @@ type setupProject struct {
 	AutoAssign  *bool             `json:"auto_assign"`
 	Paused      bool              `json:"paused"`
 	Domains     []string          `json:"domains"`
-	Serving     string            `json:"serving"` // empty: the newest deployment
+	Redirects   map[string]string `json:"redirects"` // of the domains, where they send visitors
+	Branches    map[string]string `json:"branches"`  // of the domains, the Git branch they show
+	Serving     string            `json:"serving"`   // empty: the newest deployment
 	Deployments []setupDeployment `json:"deployments"`
 }
 
@@ -118,6 +122,9 @@ func (v *vercel) setup(in setupOrder) (any, error) {
 	if in.WebhookSecret != nil {
 		v.hookKey = *in.WebhookSecret
 	}
+	if in.Token != nil {
+		v.token = *in.Token
+	}
 	v.mu.Unlock()
 	return v.state(), nil
 }
@@ -146,6 +153,7 @@ func (s setupProject) project(now time.Time) *project {
 	}
 	for _, d := range p.Domains {
 		d.Record, d.Serves, d.RecordAt = p.Live, p.Live, now
+		d.Redirect, d.Branch = s.Redirects[d.Name], s.Branches[d.Name]
 	}
 	return p
 }

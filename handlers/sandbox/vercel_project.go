@@ -64,22 +64,41 @@ func (p *project) lastAliasRequest(now time.Time) any {
 	}
 }
 
-// listDomains is GET /v9/projects/{p}/domains; not in the spec subset.
+// listDomains is GET /v9/projects/{p}/domains; not in the spec subset. The next page
+// is asked for by until = pagination.next.
 func (v *vercel) listDomains(r *request) answer {
 	return v.inProject(r, func(p *project, _ time.Time) answer {
 		domains := []object{}
-		for _, d := range p.Domains {
-			domains = append(domains, object{
-				"name": d.Name, "apexName": d.Name, "projectId": p.ID, "redirect": nil, "redirectStatusCode": nil,
-				"gitBranch": nil, "customEnvironmentId": nil, "verified": true,
-				"createdAt": p.Created.UnixMilli(), "updatedAt": p.Created.UnixMilli(),
-			})
+		var next any
+		for i, d := range p.Domains {
+			created := p.Created.UnixMilli() - int64(i)
+			if !before(created, r.URL.Query().Get("until")) {
+				continue
+			}
+			if len(domains) == limitOf(r, 20) {
+				next = created + 1
+				break
+			}
+			domains = append(domains, d.row(p, created))
 		}
-		if limit := limitOf(r, 20); len(domains) > limit {
-			domains = domains[:limit]
-		}
-		return asJSON(http.StatusOK, object{"domains": domains, "pagination": onePage(len(domains))})
+		pagination := onePage(len(domains))
+		pagination["next"] = next
+		return asJSON(http.StatusOK, object{"domains": domains, "pagination": pagination})
 	})
+}
+
+func (d *domain) row(p *project, created int64) object {
+	row := object{
+		"name": d.Name, "apexName": d.Name, "projectId": p.ID, "redirect": nil, "redirectStatusCode": nil,
+		"gitBranch": nil, "customEnvironmentId": nil, "verified": true, "createdAt": created, "updatedAt": created,
+	}
+	if d.Redirect != "" {
+		row["redirect"], row["redirectStatusCode"] = d.Redirect, http.StatusPermanentRedirect
+	}
+	if d.Branch != "" {
+		row["gitBranch"] = d.Branch
+	}
+	return row
 }
 
 func (v *vercel) getRollingRelease(r *request) answer {

@@ -31,7 +31,17 @@ func (v *vercel) tellPromoted(p *project, d *deployment, at time.Time) {
 
 // tell posts a webhook late and sometimes twice, with the same id.
 func (v *vercel) tell(kind string, at time.Time, payload object) {
-	if v.hookURL == "" {
+	project, _ := payload["project"].(object)["id"].(string)
+	listeners := []webhook{}
+	if v.hookURL != "" {
+		listeners = append(listeners, webhook{URL: v.hookURL, Secret: v.hookKey})
+	}
+	for _, w := range v.webhooks {
+		if w.wants(kind, project) {
+			listeners = append(listeners, *w)
+		}
+	}
+	if len(listeners) == 0 {
 		return
 	}
 	body, err := json.Marshal(object{
@@ -41,7 +51,13 @@ func (v *vercel) tell(kind string, at time.Time, payload object) {
 		v.opts.Logger.Error("webhook not encoded", "type", kind, "error", err)
 		return
 	}
-	mac := hmac.New(sha1.New, []byte(v.hookKey))
+	for _, w := range listeners {
+		v.deliver(w, body)
+	}
+}
+
+func (v *vercel) deliver(w webhook, body []byte) {
+	mac := hmac.New(sha1.New, []byte(w.Secret))
 	mac.Write(body)
 	header := map[string]string{"x-vercel-signature": hex.EncodeToString(mac.Sum(nil))}
 	copies := 1
@@ -49,6 +65,6 @@ func (v *vercel) tell(kind string, at time.Time, payload object) {
 		copies = 2
 	}
 	for range copies {
-		v.courier.post(parcel{after: v.dice.upTo(v.opts.MaxLag), url: v.hookURL, header: header, body: body})
+		v.courier.post(parcel{after: v.dice.upTo(v.opts.MaxLag), url: w.URL, header: header, body: body})
 	}
 }

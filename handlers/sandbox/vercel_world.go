@@ -37,8 +37,12 @@ type domain struct {
 	Record   string // deployment by Vercel's alias record
 	Serves   string // deployment visitors get
 	RecordAt time.Time
-	order    int // of the newest assignment that touched Record or Serves
-	edge     int
+	// Redirect is the host visitors are sent to; such a domain serves nothing itself.
+	Redirect string
+	// Branch is the Git branch it shows; empty is production.
+	Branch string
+	order  int // of the newest assignment that touched Record or Serves
+	edge   int
 }
 
 // aliasJob is project.lastAliasRequest: there is no job resource of its own.

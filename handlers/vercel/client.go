@@ -93,6 +93,15 @@ func (c *Client) Actions() map[string]orchestrator.Action {
 
 // call makes a request of the API with the team and the token.
 func (c *Client) call(ctx context.Context, method, path string, query url.Values) (outbound.Answer, error) {
+	var body []byte
+	if method != http.MethodGet {
+		body = []byte("{}") // Vercel's CLI sends this literally, with the comment "required".
+	}
+	return c.send(ctx, outbound.Request{Method: method, URL: path, Body: body}, query)
+}
+
+// send completes a request whose URL is a path and makes it.
+func (c *Client) send(ctx context.Context, r outbound.Request, query url.Values) (outbound.Answer, error) {
 	if query == nil {
 		query = url.Values{}
 	}
@@ -102,17 +111,28 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	case c.team != "":
 		query.Set("slug", c.team)
 	}
-	r := outbound.Request{Method: method, URL: c.base + path, Header: http.Header{"Authorization": {"Bearer " + c.token}}}
+	r.URL = c.base + r.URL
 	if len(query) > 0 {
 		r.URL += "?" + query.Encode()
 	}
-	if method != http.MethodGet {
-		// Vercel's CLI sends this literally, with the comment "required".
-		r.Body = []byte("{}")
+	r.Header = http.Header{"Authorization": {"Bearer " + c.token}}
+	if len(r.Body) > 0 {
 		r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
 	return c.api.Do(ctx, r)
 }
+
+// ErrDenied is that the token is valid and may not do this.
+var ErrDenied = errors.New("the token may not do this")
+
+// denied marks a refusal that is about the token's reach.
+type denied struct{ error }
+
+// Is makes errors.Is find ErrDenied.
+func (denied) Is(target error) bool { return target == ErrDenied }
+
+// Unwrap keeps what kind of refusal it is.
+func (d denied) Unwrap() error { return d.error }
 
 // read gets a resource into v; what says what it is, for errors.
 func (c *Client) read(ctx context.Context, what, path string, query url.Values, v any) error {
@@ -136,7 +156,11 @@ func refused(a outbound.Answer, effect bool, todo string) error {
 	if a.Status >= http.StatusInternalServerError {
 		text = fmt.Sprintf("Vercel broke when asked %s: %s (%d %s)", todo, said.Message, a.Status, said.Code)
 	}
-	return outbound.Refused(a, effect, text+advice(a.Status))
+	err := outbound.Refused(a, effect, text+advice(a.Status))
+	if a.Status == http.StatusForbidden && !said.Invalid && !said.Missing {
+		return denied{err}
+	}
+	return err
 }
 
 func advice(status int) string {

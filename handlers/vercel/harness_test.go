@@ -134,14 +134,21 @@ func (n *night) send(method, url string, body []byte, want int) []byte {
 	return text
 }
 
-// effects are the calls that changed something at Vercel.
-func (n *night) effects() []sandbox.Call {
+// calls are all that Vercel got.
+func (n *night) calls() []sandbox.Call {
 	n.Helper()
-	var all, effects []sandbox.Call
+	var all []sandbox.Call
 	if err := json.Unmarshal(n.send(http.MethodGet, n.urls.Vercel+"/_sandbox/calls", nil, 200), &all); err != nil {
 		n.Fatal(err)
 	}
-	for _, c := range all {
+	return all
+}
+
+// effects are the calls that changed something at Vercel.
+func (n *night) effects() []sandbox.Call {
+	n.Helper()
+	var effects []sandbox.Call
+	for _, c := range n.calls() {
 		if c.Effect {
 			effects = append(effects, c)
 		}
@@ -153,11 +160,7 @@ func (n *night) effects() []sandbox.Call {
 func (n *night) fits() {
 	n.Helper()
 	checker := spectest.Vercel(n)
-	var all []sandbox.Call
-	if err := json.Unmarshal(n.send(http.MethodGet, n.urls.Vercel+"/_sandbox/calls", nil, 200), &all); err != nil {
-		n.Fatal(err)
-	}
-	for _, c := range all {
+	for _, c := range n.calls() {
 		if err := checker.Check(c.Method, c.Path, c.Query, []byte(c.Body)); err != nil {
 			n.Errorf("request: %v", err)
 		}

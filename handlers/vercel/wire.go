@@ -15,7 +15,8 @@ type project struct {
 	Last       *aliasRequest `json:"lastAliasRequest"`
 	Targets    struct {
 		Production *struct {
-			ID string `json:"id"`
+			ID   string `json:"id"`
+			Plan string `json:"plan"`
 		} `json:"production"`
 	} `json:"targets"`
 	// Rolling is the configuration of rolling releases; null when there is none.
@@ -126,6 +127,9 @@ func (d deployment) aliasedAt() int64 {
 type apiError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	// Invalid and Missing are how a 403 says that the token itself is no good.
+	Invalid bool `json:"invalidToken"`
+	Missing bool `json:"missingToken"`
 }
 
 func errorOf(body []byte) apiError {
