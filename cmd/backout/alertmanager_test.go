@@ -127,7 +127,7 @@ type alertmanager struct {
 	proc *process
 }
 
-func startAlertmanager(s *shop, t *testing.T, door string) *alertmanager {
+func startAlertmanager(t *testing.T, s *shop, door string) *alertmanager {
 	t.Helper()
 	bin := needed(t, "prometheus-alertmanager", "prometheus-alertmanager")
 	dir := t.TempDir()
@@ -177,9 +177,12 @@ func (m *alertmanager) push(name string, since, ended time.Time) {
 	body := must(json.Marshal([]any{a}))(m.t)
 	req := must(http.NewRequestWithContext(m.t.Context(), http.MethodPost, m.url+"/api/v2/alerts", bytes.NewReader(body)))(m.t)
 	req.Header.Set("Content-Type", "application/json")
-	resp := must(http.DefaultClient.Do(req))(m.t)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
 	said, _ := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		m.t.Fatalf("Alertmanager answered %s to %s: %s", resp.Status, body, said)
 	}
@@ -193,7 +196,7 @@ func TestAlertmanager_overAnOutage(t *testing.T) {
 	s := newShop(t, shopOptions{Kind: true})
 	s.waitServing("dpl_good2")
 	door := newDoorway(s)
-	m := startAlertmanager(s, t, door.URL)
+	m := startAlertmanager(t, s, door.URL)
 	until := func(what string, ok func() bool) {
 		t.Helper()
 		if !s.eventually(storyLimit, ok) {

@@ -70,8 +70,11 @@ func silenceLine(s *console.Silence) string {
 
 func silenceAdd(f *clientFlags) *cobra.Command {
 	flags := []struct{ name, about string }{
-		{"reason", "why, for whoever wonders at 3 a.m. (needed)"}, {"environment", "only this environment"}, {"component", "only this component"},
-		{"source", "only this source, such as alertmanager"}, {"name", "only signals of this name; a * at its end stands for any rest"},
+		{"reason", "why, for whoever wonders at 3 a.m. (needed)"},
+		{"environment", "only this environment"},
+		{"component", "only this component"},
+		{"source", "only this source, such as alertmanager"},
+		{"name", "only signals of this name; a * at its end stands for any rest"},
 	}
 	given := make([]string, len(flags))
 	c := &cobra.Command{
