@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -283,7 +284,7 @@ func TestInit_shadowRecord(t *testing.T) {
 	s.o.Serve = []string{"--listen", port, "--admin-listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0"}
 	began := time.Now()
 	s.startSandbox()
-	s.cli("init", s.dir, "--vercel-token", "env:VERCEL_TOKEN", "--team", "team_aim", "--project", "shop", "--public-url", "http://"+port, "--yes",
+	printed := s.cli("init", s.dir, "--vercel-token", "env:VERCEL_TOKEN", "--team", "team_aim", "--project", "shop", "--public-url", "http://"+port, "--yes",
 		"--vercel-base-url", s.urls.Vercel, "--probe-base-url", s.urls.Shop, "--allow-private", "127.0.0.0/8")
 	s.restart("")
 	s.token = strings.TrimSpace(string(must(os.ReadFile(s.path("backout-data/admin.token")))(t)))
@@ -307,7 +308,42 @@ func TestInit_shadowRecord(t *testing.T) {
 			t.Errorf("shadow changed something: %+v", c)
 		}
 	}
+	printed += s.cli("incident", "timeline", "INC-1", "--server", s.at("admin"))
 	s.backout.stop(t)
+	wantTranscript(t, strings.NewReplacer(s.dir, "/home/you/my-backout", port, "127.0.0.1:8090").Replace(printed))
+}
+
+// wantTranscript holds the README's account of the first hour against what was
+// printed: every command is one, and every line came, in that order.
+func wantTranscript(t *testing.T, printed string) {
+	t.Helper()
+	_, fences := readme(t)
+	at := slices.IndexFunc(fences, func(f fence) bool { return strings.HasPrefix(f.body, "$ backout sandbox") })
+	if at < 0 {
+		t.Fatal("README.md has no transcript of init on the sandbox")
+	}
+	printed = regexp.MustCompile(`account_hook_\w+`).ReplaceAllString(printed, "account_hook_…")
+	printed = regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `).ReplaceAllString(printed, "15:20:50 ")
+	rest := printed
+	for line := range strings.Lines(strings.ReplaceAll(fences[at].body, "\\\n", "")) {
+		line = strings.TrimSuffix(line, "\n")
+		if args, ok := commandLine(strings.TrimSuffix(strings.TrimPrefix(line, "$ "), " &")); ok {
+			if problem := misused(t, args); problem != "" {
+				t.Errorf("README.md shows `%s`: %s", line, problem)
+			}
+			continue
+		}
+		if strings.HasPrefix(line, "$ ") || line == "…" {
+			continue
+		}
+		start, cut := strings.CutSuffix(line, "…")
+		_, after, found := strings.Cut(rest, start)
+		if !found || (!cut && !strings.HasPrefix(after, "\n")) {
+			t.Errorf("README.md shows %q, and this was printed:\n%s", line, printed)
+			return
+		}
+		rest = after
+	}
 }
 
 // freePort is an address nobody listens on; who takes it next is a race that a test

@@ -96,7 +96,7 @@ func TestVercel_accountWebhookIsToldOfItsProject(t *testing.T) {
 	url, got := receiver(t, 0)
 	h := start(t, func(o *sandbox.Options) { o.Kind = true })
 	h.want(200, "POST", h.urls.Vercel+"/_sandbox/setup", obj{"projects": []obj{{"id": "prj_other", "name": "other", "domains": []string{"other.test"}}}})
-	secret, _ := h.want(200, "POST", h.urls.Vercel+"/v1/webhooks", obj{"url": url, "events": []string{"deployment.rollback"}, "projectIds": []string{"prj_shop"}}).at(t, "secret").(string)
+	secret, _ := h.want(200, "POST", h.urls.Vercel+"/v1/webhooks", obj{"url": url, "events": []string{"deployment.rollback", "deployment.promoted"}, "projectIds": []string{"prj_shop"}}).at(t, "secret").(string)
 	h.vercel(201, "POST", "/v1/projects/prj_other/rollback/dpl_good1")
 	h.vercel(201, "POST", rollbackTo+"dpl_good1")
 	d := next(t, got)
@@ -104,6 +104,12 @@ func TestVercel_accountWebhookIsToldOfItsProject(t *testing.T) {
 	mac.Write(d.body)
 	if d.header.Get("X-Vercel-Signature") != hex.EncodeToString(mac.Sum(nil)) || !strings.Contains(string(d.body), "prj_shop") {
 		t.Errorf("wrong signature, or news of another project: %s", d.body)
+	}
+	h.clock.forward(time.Minute)
+	h.vercel(201, "POST", promoteTo+"dpl_good2")
+	h.clock.forward(time.Minute) // Nobody reads from here on: the webhook comes by itself.
+	if d := next(t, got); !strings.Contains(string(d.body), "deployment.promoted") {
+		t.Errorf("instead of the promotion came %s", d.body)
 	}
 }
 

@@ -159,7 +159,7 @@ func (v *vercel) pushAt(at time.Time, commit, message string) {
 // wake reads the state at a time when something happens, in case nobody else
 // does: a webhook must not wait for a reader.
 func (v *vercel) wake(at time.Time) {
-	if v.hookURL == "" {
+	if v.hookURL == "" && len(v.webhooks) == 0 {
 		return
 	}
 	v.courier.later(at.Sub(v.opts.Now()), func() { v.state() })
