@@ -86,24 +86,41 @@ func configuredHooks(h configs.Hooks) map[string]*configs.Hook {
 }
 
 func (a *app) token(ctx context.Context, hash string) (t orchestrator.Token, ok bool) {
-	err := a.engine.Read(ctx, 0, func(s *orchestrator.State) error {
+	err := a.peek(ctx, func(s *orchestrator.State) (found bool) {
 		t, ok = s.Token(hash)
-		return nil
+		return ok
 	})
 	return t, ok && err == nil
+}
+
+// peek looks for something in the last commit, and in the newest state only when it
+// is not there, because that waits for a commit.
+func (a *app) peek(ctx context.Context, look func(*orchestrator.State) (found bool)) error {
+	found := false
+	err := a.engine.Peek(func(s *orchestrator.State) error {
+		found = look(s)
+		return nil
+	})
+	if err != nil || found {
+		return err
+	}
+	return a.engine.Read(ctx, 0, func(s *orchestrator.State) error {
+		look(s)
+		return nil
+	})
 }
 
 // slackPerson finds who a Slack user is, by the current configuration.
 func (a *app) slackPerson(userID string) (id string, ok bool) {
 	ctx, cancel := stopContext()
 	defer cancel()
-	_ = a.engine.Read(ctx, 0, func(s *orchestrator.State) error {
+	_ = a.peek(ctx, func(s *orchestrator.State) bool {
 		for _, p := range s.Config().People {
 			if p.Slack == userID && userID != "" {
 				id, ok = p.ID, true
 			}
 		}
-		return nil
+		return ok
 	})
 	return id, ok
 }

@@ -31,6 +31,8 @@ const scopePublish = "publish"
 type Backend interface {
 	// Read runs fn on a state that includes entry minSeq.
 	Read(ctx context.Context, minSeq uint64, fn func(*orchestrator.State) error) error
+	// Peek runs fn on the last commit, without waiting for what was folded since.
+	Peek(fn func(*orchestrator.State) error) error
 	// Command says something in a person's name.
 	Command(ctx context.Context, c orchestrator.Command) (orchestrator.Reply, error)
 	// Configure appends documents and tokens.
@@ -163,20 +165,28 @@ func (a *API) publishes(r *http.Request) bool {
 	if !ok || bearer == "" {
 		return false
 	}
-	var t orchestrator.Token
-	err := a.o.Backend.Read(r.Context(), 0, func(s *orchestrator.State) error {
-		t, ok = s.Token(HashToken(bearer))
-		return nil
-	})
-	return ok && err == nil && t.Scope == scopePublish
+	t, ok := a.find(r.Context(), bearer)
+	return ok && t.Scope == scopePublish
 }
 
 func (a *API) lookup(ctx context.Context, secret string) (t orchestrator.Token, ok bool) {
-	err := a.o.Backend.Read(ctx, 0, func(s *orchestrator.State) error {
+	t, ok = a.find(ctx, secret)
+	return t, ok && !t.Revoked && t.Scope != scopePublish
+}
+
+// find looks a token up. The last commit knows nearly all: making and revoking one
+// waits for a commit. Only for one that it does not know the newest state is waited
+// for, since another instance may have made it a moment ago.
+func (a *API) find(ctx context.Context, secret string) (t orchestrator.Token, ok bool) {
+	look := func(s *orchestrator.State) error {
 		t, ok = s.Token(HashToken(secret))
 		return nil
-	})
-	return t, ok && err == nil && !t.Revoked && t.Scope != scopePublish
+	}
+	err := a.o.Backend.Peek(look)
+	if err == nil && !ok {
+		err = a.o.Backend.Read(ctx, 0, look)
+	}
+	return t, ok && err == nil
 }
 
 // Words answers a command given as words and a token, as NATS requests bring it.

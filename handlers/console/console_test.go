@@ -24,6 +24,8 @@ func (b *backend) Read(_ context.Context, _ uint64, fn func(*orchestrator.State)
 	return fn(b.state)
 }
 
+func (b *backend) Peek(fn func(*orchestrator.State) error) error { return fn(b.state) }
+
 func (b *backend) Command(_ context.Context, c orchestrator.Command) (orchestrator.Reply, error) {
 	b.said = append(b.said, c)
 	return orchestrator.Reply{ID: c.ID, OK: true, Text: "done"}, nil
@@ -210,6 +212,36 @@ func TestAPI_aPublishTokenIsForOneProject(t *testing.T) {
 		api(t, newBackend(t, records(t)...), true).ServeHTTP(w, r)
 		if w.Code != c.want || !strings.Contains(w.Body.String(), c.text) {
 			t.Errorf("%+v: %d %s", c.token, w.Code, w.Body)
+		}
+	}
+}
+
+// busyBackend has a fold that is far behind, so that the newest state is long in
+// coming.
+type busyBackend struct {
+	*backend
+	waited int
+}
+
+func (b *busyBackend) Read(ctx context.Context, seq uint64, fn func(*orchestrator.State) error) error {
+	b.waited++
+	return b.backend.Read(ctx, seq, fn)
+}
+
+// TestAPI_wordsWaitForNoCommit: whose token it is, the last commit says; only one that
+// it does not know is worth waiting for.
+func TestAPI_wordsWaitForNoCommit(t *testing.T) {
+	t.Parallel()
+	for token, want := range map[string]struct{ status, waited int }{
+		"secret-ann": {http.StatusOK, 0}, "secret-old": {http.StatusUnauthorized, 0}, "secret-new": {http.StatusUnauthorized, 2},
+	} {
+		b := &busyBackend{backend: newBackend(t, records(t)...)}
+		h := console.New(console.Options{
+			Backend: b, Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), NewID: func() string { return "id" },
+			Parse: func(words string) (orchestrator.Command, error) { return orchestrator.Command{Verb: words}, nil },
+		}).Handler()
+		if got := ask(t, h, "POST http://127.0.0.1/api/v1/commands", token); got.Code != want.status || b.waited != want.waited {
+			t.Errorf("%s: %d after %d waits, want %d after %d", token, got.Code, b.waited, want.status, want.waited)
 		}
 	}
 }
