@@ -42,17 +42,20 @@ func TestStorm_doesNotGoThroughAllSignalsForEachOne(t *testing.T) {
 	const signals = 300
 	for name, begin := range map[string]func(t *testing.T) *book{
 		"waits for confirmation": func(t *testing.T) *book {
+			t.Helper()
 			b := newRespondBook(t, func(c *orchestrator.Config) { c.Policies.Limits.ConfirmPage = 60 * minute })
 			b.alert("first")
 			return b
 		},
 		"has a suspect": func(t *testing.T) *book {
+			t.Helper()
 			b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
 			b.promoted("dpl_bad")
 			b.alert("first")
 			return b
 		},
 		"is snoozed": func(t *testing.T) *book {
+			t.Helper()
 			b := newRespondBook(t, nil)
 			b.alert("first")
 			b.say("ann", "snooze", "INC-1", "for=4h")

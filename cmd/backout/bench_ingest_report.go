@@ -41,13 +41,14 @@ func (l *ingestLine) figures(fsync float64) []figure {
 		{Line: name, Name: "different alerts in all", Measured: float64(l.Events), Detail: "each stands in its incident once"},
 		{Line: name, Name: "repeats dropped", Measured: float64(l.Repeats), Detail: fmt.Sprintf("%d messages were refused with 503 and sent again", l.Refused)},
 		cpu,
+		{Line: name, Name: "processors it had", Measured: l.CPUus.Median * l.PerSecond.Median / 1e6, Detail: "few mean that it waited for the disk, or that others had them"},
 	}
 	if l.SendersUS != nil {
 		out = append(out, ranged(name, "control: senders and HTTP alone", " µs", *l.SendersUS, "%.1f"))
 	}
 	if l.CPUus.Median == 0 {
 		for i := range out {
-			if out[i].Unit == " µs" {
+			if out[i].Unit == " µs" || out[i].Name == "processors it had" {
 				out[i].Note = "not measured on this system"
 			}
 		}

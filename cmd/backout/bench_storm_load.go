@@ -76,7 +76,8 @@ func (b *stormBench) post(ctx context.Context, load *alertLoad, line *stormLine,
 		})
 	}
 	start := time.Now()
-	err := b.schedule(ctx, load, work, posts, every, failed)
+	due := schedule{load: load, work: work, posts: posts, every: every}
+	err := due.run(ctx, failed)
 	line.LateMS = ms(time.Since(start) - time.Duration(posts)*every)
 	close(work)
 	senders.Wait()
@@ -95,25 +96,33 @@ func (b *stormBench) post(ctx context.Context, load *alertLoad, line *stormLine,
 	return b.rig.engine.Configure(ctx, orchestrator.Record{Token: &last})
 }
 
-// schedule hands the messages out, each at its time.
-func (b *stormBench) schedule(ctx context.Context, load *alertLoad, work chan<- alertMessage, posts int, every time.Duration, failed <-chan error) error {
-	ticks := time.NewTicker(every)
+// schedule is the messages of a storm, each with its time.
+type schedule struct {
+	load  *alertLoad
+	work  chan<- alertMessage
+	posts int
+	every time.Duration
+}
+
+// run hands the messages out.
+func (s *schedule) run(ctx context.Context, failed <-chan error) error {
+	ticks := time.NewTicker(s.every)
 	defer ticks.Stop()
 	start := time.Now()
-	for i := range posts {
-		for time.Since(start) < time.Duration(i)*every {
+	for i := range s.posts {
+		for time.Since(start) < time.Duration(i)*s.every {
 			select {
 			case <-ticks.C:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
 		}
-		m := alertMessage{load: load}
+		m := alertMessage{load: s.load}
 		e := i % stormEnvironments
-		m.fill(e, load.sent[e], ingestNew)
-		load.sent[e] += ingestNew
+		m.fill(e, s.load.sent[e], ingestNew)
+		s.load.sent[e] += ingestNew
 		select {
-		case work <- m:
+		case s.work <- m:
 		case err := <-failed:
 			return err
 		case <-ctx.Done():
