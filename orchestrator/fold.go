@@ -17,7 +17,10 @@ import (
 //	   breaks on goes to quarantine, and so does one of an unknown kind or
 //	   about what does not exist; a step past its budget waits for a person;
 //	   what nobody claims keeps its event, and can be handed in again; readings
-//	   of polled sources become signals, and a source that falls silent a finding
+//	   of polled sources become signals, and a source that falls silent a finding;
+//	   signals are held back, confirmed, damped, correlated over projects and
+//	   counted past a budget; the suspect is weighed again; what goes live over
+//	   a hold pages
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.

@@ -106,6 +106,9 @@ func (p *pass) leadWith(l *loaded, rule *Rule, ev *Event) {
 	if env := p.s.Env(l.inc.Project, l.inc.Environment); l.inc.Cleared != "" && l.inc.Cleared == env.Promoted && p.blames(rule.Playbook) {
 		return // it was found not to be the cause
 	}
+	if p.v2() && l.inc.Pending != "" && !rule.Sure && !p.blames(rule.Playbook) {
+		return // it still waits to be confirmed
+	}
 	p.line(l, ev.Origin, "rule "+rule.ID+": "+rule.Why)
 	l.inc.PagedAt = 0 // another plan is news
 	p.cancelSteps(l, "playbook "+rule.Playbook+" leads now")
