@@ -1,6 +1,9 @@
 package orchestrator
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // routes finds the match rule that claims a signal without trying all of them:
 // each rule is filed under the one of its labels that the fewest others want.
@@ -85,6 +88,17 @@ func (r *routes) first(numbers []int, ev *Event, below int) int {
 		return below
 	}
 	return numbers[i]
+}
+
+// matchFor writes the match rule that would take an event, by the label that most
+// likely says whose it is.
+func matchFor(ev *Event) string {
+	for _, name := range []string{"service", "project", "app", "job", "namespace", "repository", "monitor", "alertname"} {
+		if v := ev.Labels[name]; v != "" {
+			return fmt.Sprintf("{source: %s, labels: {%s: %q}}", ev.Source, name, v)
+		}
+	}
+	return fmt.Sprintf("{source: %s}", ev.Source)
 }
 
 // takes reports whether a rule claims an event.
