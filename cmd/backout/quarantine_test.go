@@ -115,7 +115,7 @@ func (s *shop) unreadable() {
 func (s *shop) stillUnrouted(q orchestrator.Quarantined) {
 	s.t.Helper()
 	code, out, said := s.asAnn("quarantine", "show", q.Name())
-	if code != 0 || !strings.Contains(out, "no match rule of any project takes") || !strings.Contains(out, "service:cards") || !strings.Contains(out, "which says all of it") {
+	if code != 0 || !strings.Contains(out, "no match rule of any project takes") || !strings.Contains(out, "service:cards") || !strings.Contains(out, "as it came") {
 		s.t.Errorf("show: exit %d\n%s%s", code, out, said)
 	}
 	code, out, _ = s.asAnn("quarantine", "replay", q.Name())
