@@ -121,12 +121,14 @@ type Member struct {
 	HeardMS int64 `json:"heard_ms"`
 }
 
-// Placement is a partition and its owner; Instance is empty while nobody has it.
+// Placement is a partition and its owner; Instance is empty while nobody has it. Home
+// is whose it is to be while all these are alive; it may have none for one of them.
 type Placement struct {
 	Partition int    `json:"partition"`
 	Instance  string `json:"instance"`
 	Epoch     uint64 `json:"epoch"`
 	Alive     bool   `json:"alive"`
+	Home      string `json:"home"`
 }
 
 // Cluster asks the loop who is alive and who acts for what.
@@ -140,7 +142,7 @@ func (e *Engine) Cluster(ctx context.Context) (Cluster, error) {
 		slices.SortFunc(c.Instances, func(a, b Member) int { return cmp.Compare(a.Instance, b.Instance) })
 		for p := range e.core.shards {
 			own := e.core.State().Owner(p)
-			at := Placement{Partition: p, Epoch: own.Epoch}
+			at := Placement{Partition: p, Epoch: own.Epoch, Home: e.core.home(p)}
 			if own.Epoch != 0 && !own.Released {
 				_, alive := e.peers[own.Instance]
 				at.Instance, at.Alive = own.Instance, alive || e.core.Owns(p)
