@@ -132,6 +132,9 @@ func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 		return s.upstreamChanges(r.Upstream)
 	case r.Reading != nil:
 		return f.readingCounts(s, r.Reading, now)
+	case r.Event != nil: // a source may say the same until it is known to have been heard
+		_, known := s.seenBefore(r.Event.Origin, r.Event.ID, now)
+		return !known
 	}
 	return true
 }

@@ -21,7 +21,7 @@ const (
 	pollEvery = time.Minute
 	// sayAgain is after how long a thing that was read before is said again: what
 	// this instance could not append, because it owned nothing then, is not lost.
-	sayAgain = 15 * time.Minute
+	sayAgain = pollEvery - 10*time.Second
 	// maxDeployments bounds how many deployments are asked for their statuses.
 	maxDeployments = 5
 )
