@@ -169,7 +169,7 @@ func (p *pass) comesBack(l *loaded, ev *Event, rule *Rule) {
 		p.lead(l, rule.Playbook)
 		return
 	}
-	p.reopen(l, ev.Name+" fires again, "+nth(l.inc.Times+1)+" since "+clock(l.inc.OpenedAt))
+	p.takeUp(l, ev.Name+" fires again, "+nth(l.inc.Times+1)+" since "+clock(l.inc.OpenedAt))
 	p.join(l, ev)
 	p.leadByRule(l, rule)
 }

@@ -10,7 +10,7 @@
 //
 // Start reading at fold.go: Fold takes one entry apart and hands each record to
 // the function named after it (foldEvent, foldCommand, foldIntent, foldResult,
-// foldTimer ...), in files named alike. advance.go moves a plan forward, approve.go asks people,
+// foldTimer ...), in files named alike. advance.go moves a plan forward, approve.go and questions.go ask people,
 // limits.go holds every reason for which an intent is refused, and state.go is
 // the only way to the buckets that package store keeps on disk.
 package orchestrator

@@ -79,7 +79,10 @@ func (p *pass) reviewHeld() int {
 		}
 		p.dropHeld(key)
 		freed++
-		n, why := p.decideSignal(&h.Event)
+		n, why := uint64(0), p.route(&h.Event) // the configuration may have lost its project
+		if why == "" {
+			n, why = p.decideSignal(&h.Event)
+		}
 		p.s.save(BucketAlert, key, &alertState{N: n, Firing: true})
 		p.s.remember(h.Event.Origin, h.Event.ID, p.now, &Seen{N: n, Why: h.Why + "; that is over: " + why, At: p.now, Seq: p.seq})
 	}

@@ -122,8 +122,14 @@ func leadable(inc *Incident) bool {
 	return inc.Stopped == "" && inc.Effects == 0 && (cur == "" || cur == "respond")
 }
 
-// reopen takes a resolved incident up again under its number.
+// reopen takes a resolved incident up again under its number and says so to people.
 func (p *pass) reopen(l *loaded, why string) {
+	p.takeUp(l, why)
+	p.pageAgain(l, "Reopened: "+why)
+}
+
+// takeUp takes a resolved incident up again; its plan pages when it begins.
+func (p *pass) takeUp(l *loaded, why string) {
 	p.clearIncidentTimer(l)
 	p.move(l, "reopen", why)
 	l.inc.Stopped, l.inc.Effects = "", 0
@@ -131,7 +137,6 @@ func (p *pass) reopen(l *loaded, why string) {
 	if p.v2() {
 		l.inc.Times++
 	}
-	p.pageAgain(l, "Reopened: "+why)
 }
 
 // move asks the incident table and notes the change. An event the table does

@@ -193,9 +193,11 @@ func (p *pass) join(l *loaded, ev *Event) {
 		inc.Distinct++
 		p.line(l, ev.Origin, "signal: "+describe(ev))
 	}
+	if !sig.Firing || sig.Ended > 0 {
+		p.firesAgain(&sig)
+	}
 	if !sig.Firing {
 		inc.Firing++
-		p.firesAgain(&sig)
 	}
 	sig.Firing, sig.Last, sig.StartsAt, sig.Ended = true, p.now, ev.StartsAt, 0
 	sig.Severity, sig.Summary, sig.Component = ev.Severity, ev.Summary, ev.Component

@@ -17,11 +17,8 @@ const (
 	// lookBack is how far back a poll looks. It is shorter than the 7 days for which
 	// the fold knows an id, and longer than Backout is usually down.
 	lookBack = 24 * time.Hour
-	// pollEvery is how often GitHub is asked at most, for it counts calls.
+	// pollEvery is how often GitHub is asked, for it counts calls.
 	pollEvery = time.Minute
-	// sayAgain is after how long a thing that was read before is said again: what
-	// this instance could not append, because it owned nothing then, is not lost.
-	sayAgain = pollEvery - 10*time.Second
 	// maxDeployments bounds how many deployments are asked for their statuses.
 	maxDeployments = 5
 )
@@ -46,9 +43,7 @@ type Source struct {
 	client      *Client
 	owner, name string
 	branch      string
-	last        time.Time
-	// said is when each event was handed over, refused what the token may not read.
-	said    map[string]time.Time
+	// refused is what the token may not read.
 	refused map[string]bool
 }
 
@@ -57,7 +52,7 @@ func (c *Client) Source(o SourceOptions) *Source {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Source{o: o, client: c, said: map[string]time.Time{}, refused: map[string]bool{}}
+	s := &Source{o: o, client: c, refused: map[string]bool{}}
 	s.owner, s.name, _ = strings.Cut(o.Repo, "/")
 	return s
 }
@@ -65,18 +60,19 @@ func (c *Client) Source(o SourceOptions) *Source {
 // Name implements orchestrator.Source.
 func (s *Source) Name() string { return "github/" + s.o.Repo }
 
-// Poll implements orchestrator.Source. It makes at most ten calls a minute and
-// answers what it has not said before. What the token may not read is left out,
-// with one line of the log; any other error comes with what could be read.
+// Every implements orchestrator.Paced.
+func (s *Source) Every() time.Duration { return pollEvery }
+
+// Poll implements orchestrator.Source. It makes at most ten calls and answers all of
+// the last day each time, under the same ids: what is known already costs no entry,
+// and what could not be appended, because another instance owned the work, is not
+// lost. What the token may not read is left out, with one line of the log; any other
+// error comes with what could be read.
 func (s *Source) Poll(ctx context.Context) ([]orchestrator.Record, error) {
-	now := s.client.now()
-	if now.Sub(s.last) < pollEvery {
-		return nil, nil
-	}
 	if err := s.lookRepo(ctx); err != nil {
 		return nil, err
 	}
-	since := now.Add(-lookBack)
+	since := s.client.now().Add(-lookBack)
 	var events []*orchestrator.Event
 	var errs []error
 	for _, read := range []struct {
@@ -91,11 +87,7 @@ func (s *Source) Poll(ctx context.Context) ([]orchestrator.Record, error) {
 		events = append(events, found...)
 		errs = append(errs, s.allowed(ctx, read.what, read.needs, err))
 	}
-	err := errors.Join(errs...)
-	if err == nil {
-		s.last = now
-	}
-	return s.news(now, events), err
+	return s.records(events), errors.Join(errs...)
 }
 
 // allowed takes a permission that is missing out of the errors and says it once.
@@ -117,24 +109,17 @@ func (s *Source) allowed(ctx context.Context, what, needs string, err error) err
 	return nil
 }
 
-// news leaves out what was said a short while ago.
-func (s *Source) news(now time.Time, events []*orchestrator.Event) []orchestrator.Record {
+func (s *Source) records(events []*orchestrator.Event) []orchestrator.Record {
 	var out []orchestrator.Record
 	for _, ev := range events {
-		if ev == nil || now.Sub(s.said[ev.ID]) < sayAgain {
+		if ev == nil {
 			continue
 		}
-		s.said[ev.ID] = now
 		ev.Origin = "poll/" + source
 		if s.o.Clean != nil {
 			s.o.Clean(ev)
 		}
 		out = append(out, orchestrator.Record{Event: ev})
-	}
-	for id, at := range s.said {
-		if now.Sub(at) > lookBack {
-			delete(s.said, id)
-		}
 	}
 	return out
 }
