@@ -16,9 +16,6 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/handlers/sandbox"
 	"github.com/aimarketplace/backout/orchestrator"
