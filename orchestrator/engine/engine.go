@@ -18,12 +18,16 @@ const (
 	commitMost  = 250 * time.Millisecond
 	commitShare = 5
 	quietFor    = time.Millisecond
-	drainFor    = 5 * time.Millisecond
-	pollEvery   = 250 * time.Millisecond
-	gapWait     = 3 * time.Millisecond
-	readLimit   = 512
-	readWait    = 5 * time.Second
-	lookWait    = 2 * time.Second
+	// From besideFrom records on a commit runs beside the fold; besideMost is how many
+	// may gather meanwhile before the fold waits for it.
+	besideFrom = 512
+	besideMost = 200_000
+	drainFor   = 5 * time.Millisecond
+	pollEvery  = 250 * time.Millisecond
+	gapWait    = 3 * time.Millisecond
+	readLimit  = 512
+	readWait   = 5 * time.Second
+	lookWait   = 2 * time.Second
 	// appendWait bounds one try; the same message is sent again under the same id,
 	// so a server that hangs costs this long and no more.
 	appendWait = 1500 * time.Millisecond
@@ -78,8 +82,11 @@ type Engine struct {
 	// The rest belongs to the loop goroutine.
 	pending   map[uint64]orchestrator.Entry
 	dirtyFrom time.Time
-	// took is how long the last commit took.
-	took time.Duration
+	// took is how long the last commit took, kept up to which entry the store is on
+	// disk, beside a commit that runs.
+	took   time.Duration
+	kept   uint64
+	beside beside
 	// heard is when the last input came.
 	heard    time.Time
 	gapAt    time.Time
@@ -166,7 +173,7 @@ func New(o Options) (*Engine, error) {
 		opt: o, core: NewCore(fold, state, o.Core), view: view, inputs: make(chan func(), 1024),
 		pending: map[uint64]orchestrator.Entry{}, watchers: map[chan []uint64]bool{}, done: make(chan struct{}),
 		replies: replies{waiting: map[string]chan orchestrator.Reply{}}, peers: map[string]peer{}, blind: map[string]string{}, clock: newClockGuard(o.Clock),
-		room: newRoom(), pumpMost: pumpRecords,
+		room: newRoom(), pumpMost: pumpRecords, kept: state.Meta().Cursor,
 	}
 	e.events = newIngress(e, orchestrator.SubjectEvents)
 	e.words = newIngress(e, orchestrator.SubjectCommands)
@@ -216,6 +223,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			fn()
 			e.drain()
 			e.heard = time.Now()
+		case err := <-e.beside.done:
+			e.endCommit(err)
 		case <-e.wake.C:
 		case <-ctx.Done():
 			return e.stop(cancel)

@@ -7,10 +7,14 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// Settled waits until entry seq is folded and committed.
+// Settled waits until entry seq, and everything that was folded when it is called, is
+// committed.
 func (e *Engine) Settled(ctx context.Context, seq uint64) error {
 	w := waiter{seq: seq, ch: make(chan error, 1)}
-	e.input(func() { e.waiting = append(e.waiting, w) })
+	e.input(func() {
+		w.seq = max(w.seq, e.core.State().Meta().Cursor)
+		e.waiting = append(e.waiting, w)
+	})
 	select {
 	case err := <-w.ch:
 		return err

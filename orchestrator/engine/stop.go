@@ -27,6 +27,8 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 		case fn := <-e.inputs:
 			fn()
 			e.drain()
+		case err := <-e.beside.done:
+			e.endCommit(err)
 		case <-e.wake.C:
 		case <-hand.C:
 			if s := e.room.now(); !s.Failing.IsZero() {
@@ -45,7 +47,7 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 func (e *Engine) closing(cancel context.CancelFunc) error {
 	e.sendBeat(true)
 	cancel()
-	if e.failed == nil && !e.dirtyFrom.IsZero() {
+	if e.failed == nil {
 		e.commit()
 	}
 	for _, w := range e.waiting {

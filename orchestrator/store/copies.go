@@ -20,7 +20,7 @@ import (
 func (s *Store) Snapshot(w io.Writer) (orchestrator.Meta, error) {
 	var meta orchestrator.Meta
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		st, err := orchestrator.NewState(&View{tx: tx})
+		st, err := orchestrator.NewState(&committed{tx: tx})
 		if err != nil {
 			return err
 		}
@@ -126,12 +126,12 @@ func size(path string) int64 {
 func (s *Store) Hash() (cursor uint64, sum string, err error) {
 	h := sha256.New()
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		st, err := orchestrator.NewState(&View{tx: tx})
+		st, err := orchestrator.NewState(&committed{tx: tx})
 		if err != nil {
 			return err
 		}
 		cursor = st.Meta().Cursor
-		v := &View{tx: tx}
+		v := &committed{tx: tx}
 		for _, b := range orchestrator.Buckets() {
 			fmt.Fprintf(h, "%s\n", b)
 			v.Scan(b, nil, nil, func(k, val []byte) bool {

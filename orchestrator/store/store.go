@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -18,7 +20,10 @@ import (
 // goroutine and see the last commit.
 type Store struct {
 	db *bbolt.DB
-	tx *bbolt.Tx
+	// base is the last commit as the fold reads it; nil when no view is open.
+	base *bbolt.Tx
+	// mapped is how large the file may grow before bbolt maps it anew, in bytes.
+	mapped int64
 }
 
 // ErrSchema means that the file was written by a newer version.
@@ -26,11 +31,15 @@ var ErrSchema = errors.New("the store was written by a newer version of Backout"
 
 // Open opens or creates the store at path. It fails after a second when another
 // process has it open.
-func Open(path string) (*Store, error) {
+func Open(path string) (*Store, error) { return open(path, mapSize(path)) }
+
+func open(path string, mapped int) (*Store, error) {
 	if err := create(path); err != nil {
 		return nil, err
 	}
-	db, err := bbolt.Open(path, 0o600, options())
+	o := options()
+	o.InitialMmapSize = mapped
+	db, err := bbolt.Open(path, 0o600, o)
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("opening the store %s: another Backout is running on this data folder; stop it first", path)
 	}
@@ -40,11 +49,25 @@ func Open(path string) (*Store, error) {
 	if err := db.Update(addBuckets); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), db.Close())
 	}
-	return &Store{db: db}, nil
+	return &Store{db: db, mapped: int64(mapped)}, nil
 }
 
 func options() *bbolt.Options {
-	return &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, InitialMmapSize: 1 << 30}
+	return &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType}
+}
+
+// mapSize is how much address space the file gets, in bytes: bbolt waits for every
+// reader when it has to map a file anew, and while a commit runs beside the fold the
+// fold is a reader. No memory is taken by it.
+func mapSize(path string) int {
+	most := int64(1) << 30
+	if strconv.IntSize == 64 {
+		most = 1 << 33
+	}
+	if info, err := os.Stat(path); err == nil {
+		most = min(max(most, 4*info.Size()), math.MaxInt)
+	}
+	return int(most)
 }
 
 // create makes a new file beside its place and renames it in, because a power
@@ -98,34 +121,68 @@ func addBuckets(tx *bbolt.Tx) error {
 	return nil
 }
 
-// Begin opens the write transaction and returns it as a view. Only one may be
-// open.
+// Begin opens the one view that may be written.
 func (s *Store) Begin() (*View, error) {
-	tx, err := s.db.Begin(true)
-	if err != nil {
-		return nil, fmt.Errorf("beginning a transaction: %w", err)
-	}
-	s.tx = tx
-	return &View{tx: tx}, nil
+	v := &View{live: newLayer()}
+	return v, s.see(v)
 }
 
-// Commit makes what was written durable. After an error the process must end: a
-// restart is the recovery.
-func (s *Store) Commit(v *View) error {
-	if v.err != nil {
-		return fmt.Errorf("writing the store: %w", v.err)
+// see lets the view read the last commit.
+func (s *Store) see(v *View) error {
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		return fmt.Errorf("reading the last commit: %w", err)
 	}
-	if err := s.tx.Commit(); err != nil {
+	old := s.base
+	s.base, v.base = tx, &committed{tx: tx}
+	return rollback(old)
+}
+
+// Commit makes what was written durable before it returns; nothing may be frozen.
+// After an error the process must end: a restart is the recovery.
+func (s *Store) Commit(v *View) error {
+	v.Freeze()
+	if err := rollback(s.base); err != nil { // bbolt may have to map the file anew
 		return fmt.Errorf("committing the store: %w", err)
 	}
-	s.tx = nil
+	s.base = nil
+	if err := s.Write(v); err != nil {
+		return err
+	}
+	return s.Settle(v)
+}
+
+// Room reports whether what was written can be committed beside the view.
+func (s *Store) Room(v *View) bool {
+	page := int64(s.db.Info().PageSize)
+	return s.base.Size()+3*page*int64(v.live.rows)+2*int64(v.live.bytes) < s.mapped
+}
+
+// Freeze hands over what was written to the next Write and Settle.
+func (v *View) Freeze() { v.frozen, v.live = v.live, newLayer() }
+
+// Rows is how many records were written since the last Freeze.
+func (v *View) Rows() int { return v.live.rows }
+
+// Write makes what was frozen durable. It may run in a goroutine of its own while the
+// view is used.
+func (s *Store) Write(v *View) error {
+	if err := s.db.Update(v.frozen.write); err != nil {
+		return fmt.Errorf("committing the store: %w", err)
+	}
 	return nil
+}
+
+// Settle lets the view read what Write made durable, from there.
+func (s *Store) Settle(v *View) error {
+	v.frozen = nil
+	return s.see(v)
 }
 
 // Read runs fn on the last commit.
 func (s *Store) Read(fn func(*orchestrator.State) error) error {
 	return s.db.View(func(tx *bbolt.Tx) error {
-		st, err := orchestrator.NewState(&View{tx: tx})
+		st, err := orchestrator.NewState(&committed{tx: tx})
 		if err != nil {
 			return err
 		}
@@ -146,15 +203,16 @@ func (s *Store) Check() error {
 
 // Discard drops what was not committed; Begin may follow.
 func (s *Store) Discard() error {
-	if s.tx == nil {
+	err := rollback(s.base)
+	s.base = nil
+	return err
+}
+
+func rollback(tx *bbolt.Tx) error {
+	if tx == nil {
 		return nil
 	}
-	err := s.tx.Rollback()
-	s.tx = nil
-	if errors.Is(err, bolterrors.ErrTxClosed) {
-		return nil // a commit that failed has dropped it already
-	}
-	return err
+	return tx.Rollback()
 }
 
 // Close drops what was not committed and closes the file.

@@ -8,12 +8,102 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// View is a transaction as the fold sees it. A write error is kept and returned
-// by Commit.
+// View is what the fold sees: the last commit, and over it what was written since.
+// A commit under way has taken what was written before it (frozen); live is what
+// came after. Not safe for concurrent use; a commit may run beside it.
 type View struct {
+	base         *committed
+	frozen, live *layer
+}
+
+// Get implements orchestrator.View.
+func (v *View) Get(b orchestrator.Bucket, key []byte) []byte {
+	if value, known := v.live.get(b, key); known {
+		return value
+	}
+	if value, known := v.frozen.get(b, key); known {
+		return value
+	}
+	return v.base.Get(b, key)
+}
+
+// Put implements orchestrator.View.
+func (v *View) Put(b orchestrator.Bucket, key, value []byte) {
+	v.live.set(b, row{key: key, value: value})
+}
+
+// Delete implements orchestrator.View.
+func (v *View) Delete(b orchestrator.Bucket, key []byte) {
+	v.live.set(b, row{key: key, gone: true})
+}
+
+// Scan implements orchestrator.View.
+func (v *View) Scan(b orchestrator.Bucket, prefix, start []byte, fn func(key, value []byte) bool) {
+	if bytes.Compare(start, prefix) < 0 {
+		start = prefix
+	}
+	newer, older := v.live.from(b, start), v.frozen.from(b, start)
+	more := true
+	v.base.Scan(b, prefix, start, func(key, value []byte) bool {
+		var same bool
+		more, same = v.overlay(newer, older, prefix, key, fn)
+		if more && !same {
+			more = fn(key, value)
+		}
+		return more
+	})
+	if more {
+		v.overlay(newer, older, prefix, nil, fn)
+	}
+}
+
+// overlay hands out the rows of the layers up to key, or all that have the prefix
+// when it is nil. same says that they decide about key itself.
+func (v *View) overlay(newer, older *layerRows, prefix, key []byte, fn func(key, value []byte) bool) (more, same bool) {
+	for {
+		r := first(newer.peek(), older.peek())
+		if r == nil || !bytes.HasPrefix(r.key, prefix) {
+			return true, false
+		}
+		if key != nil {
+			switch c := bytes.Compare(r.key, key); {
+			case c > 0:
+				return true, same
+			case c == 0:
+				same = true
+			}
+		}
+		row := *r
+		for _, it := range [2]*layerRows{newer, older} {
+			if p := it.peek(); p != nil && bytes.Equal(p.key, row.key) {
+				it.next()
+			}
+		}
+		if !row.gone && !fn(row.key, row.value) {
+			return false, same
+		}
+		if same {
+			return true, true
+		}
+	}
+}
+
+// first is the earlier row, of equals the newer one.
+func first(newer, older *row) *row {
+	switch {
+	case newer == nil:
+		return older
+	case older != nil && bytes.Compare(older.key, newer.key) < 0:
+		return older
+	}
+	return newer
+}
+
+// committed is one commit, to be read. Whatever is written to it is an error of the
+// program.
+type committed struct {
 	tx      *bbolt.Tx
 	buckets map[orchestrator.Bucket]table
-	err     error
 }
 
 // table is a bucket with the cursor of its Gets, which keeps its memory between
@@ -24,24 +114,24 @@ type table struct {
 }
 
 // bucket opens a bucket once; its Bucket is nil in files of before there was one.
-func (v *View) bucket(b orchestrator.Bucket) table {
-	if got, ok := v.buckets[b]; ok {
+func (c *committed) bucket(b orchestrator.Bucket) table {
+	if got, ok := c.buckets[b]; ok {
 		return got
 	}
-	if v.buckets == nil {
-		v.buckets = map[orchestrator.Bucket]table{}
+	if c.buckets == nil {
+		c.buckets = map[orchestrator.Bucket]table{}
 	}
-	got := table{Bucket: v.tx.Bucket([]byte(b))}
+	got := table{Bucket: c.tx.Bucket([]byte(b))}
 	if got.Bucket != nil {
 		got.at = got.Cursor()
 	}
-	v.buckets[b] = got
+	c.buckets[b] = got
 	return got
 }
 
 // Get implements orchestrator.View.
-func (v *View) Get(b orchestrator.Bucket, key []byte) []byte {
-	t := v.bucket(b)
+func (c *committed) Get(b orchestrator.Bucket, key []byte) []byte {
+	t := c.bucket(b)
 	if t.Bucket == nil {
 		return nil
 	}
@@ -52,30 +142,24 @@ func (v *View) Get(b orchestrator.Bucket, key []byte) []byte {
 }
 
 // Put implements orchestrator.View.
-func (v *View) Put(b orchestrator.Bucket, key, value []byte) {
-	if err := v.bucket(b).Put(key, value); err != nil && v.err == nil {
-		v.err = err
-	}
-}
+func (c *committed) Put(orchestrator.Bucket, []byte, []byte) { panic(writtenTo) }
 
 // Delete implements orchestrator.View.
-func (v *View) Delete(b orchestrator.Bucket, key []byte) {
-	if err := v.bucket(b).Delete(key); err != nil && v.err == nil {
-		v.err = err
-	}
-}
+func (c *committed) Delete(orchestrator.Bucket, []byte) { panic(writtenTo) }
+
+const writtenTo = "store: a commit is to be read, not written"
 
 // Scan implements orchestrator.View.
-func (v *View) Scan(b orchestrator.Bucket, prefix, start []byte, fn func(key, value []byte) bool) {
-	t := v.bucket(b)
+func (c *committed) Scan(b orchestrator.Bucket, prefix, start []byte, fn func(key, value []byte) bool) {
+	t := c.bucket(b)
 	if t.Bucket == nil {
 		return
 	}
 	if bytes.Compare(start, prefix) < 0 {
 		start = prefix
 	}
-	c := t.Cursor()
-	for k, val := c.Seek(start); k != nil && bytes.HasPrefix(k, prefix); k, val = c.Next() {
+	at := t.Cursor()
+	for k, val := at.Seek(start); k != nil && bytes.HasPrefix(k, prefix); k, val = at.Next() {
 		if !fn(k, val) {
 			return
 		}

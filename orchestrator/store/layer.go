@@ -1,0 +1,131 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/google/btree"
+	"go.etcd.io/bbolt"
+
+	"github.com/aimarketplace/backout/orchestrator"
+)
+
+// layer is what was written since a commit, in memory and in key order.
+type layer struct {
+	buckets map[orchestrator.Bucket]*btree.BTreeG[row]
+	// rows and bytes are how much was written, rewrites included.
+	rows, bytes int
+}
+
+// row is a record; gone says that it was deleted.
+type row struct {
+	key, value []byte
+	gone       bool
+}
+
+func newLayer() *layer { return &layer{buckets: map[orchestrator.Bucket]*btree.BTreeG[row]{}} }
+
+func earlier(a, b row) bool { return bytes.Compare(a.key, b.key) < 0 }
+
+// degree is how wide the trees are.
+const degree = 32
+
+func (l *layer) set(b orchestrator.Bucket, r row) {
+	t := l.buckets[b]
+	if t == nil {
+		t = btree.NewG(degree, earlier)
+		l.buckets[b] = t
+	}
+	t.ReplaceOrInsert(r)
+	l.rows++
+	l.bytes += len(r.key) + len(r.value)
+}
+
+// get finds a record; known is false when this layer says nothing of the key. A nil
+// layer knows nothing.
+func (l *layer) get(b orchestrator.Bucket, key []byte) (value []byte, known bool) {
+	if l == nil || l.buckets[b] == nil {
+		return nil, false
+	}
+	r, known := l.buckets[b].Get(row{key: key})
+	if !known || r.gone {
+		return nil, known
+	}
+	return r.value, true
+}
+
+// from is an iterator over a bucket's rows at or after start.
+func (l *layer) from(b orchestrator.Bucket, start []byte) *layerRows {
+	it := &layerRows{at: start}
+	if l != nil {
+		it.tree = l.buckets[b]
+	}
+	it.fill()
+	return it
+}
+
+// layerRows walks through a tree in pieces, because the tree itself only calls back.
+type layerRows struct {
+	tree  *btree.BTreeG[row]
+	at    []byte
+	piece []row
+	done  bool
+}
+
+// pieceRows is how many rows are fetched at once: most scans look at a few.
+const pieceRows = 16
+
+func (it *layerRows) fill() {
+	it.piece = it.piece[:0]
+	if it.tree == nil || it.done {
+		it.done = true
+		return
+	}
+	it.tree.AscendGreaterOrEqual(row{key: it.at}, func(r row) bool {
+		it.piece = append(it.piece, r)
+		return len(it.piece) < pieceRows
+	})
+	if len(it.piece) < pieceRows {
+		it.done = true
+		return
+	}
+	it.at = append(bytes.Clone(it.piece[len(it.piece)-1].key), 0)
+}
+
+// peek is the next row, nil at the end.
+func (it *layerRows) peek() *row {
+	if len(it.piece) == 0 {
+		return nil
+	}
+	return &it.piece[0]
+}
+
+func (it *layerRows) next() {
+	it.piece = it.piece[1:]
+	if len(it.piece) == 0 && !it.done {
+		it.fill()
+	}
+}
+
+// write puts the rows into a transaction, in key order.
+func (l *layer) write(tx *bbolt.Tx) error {
+	var err error
+	for _, b := range orchestrator.Buckets() {
+		t := l.buckets[b]
+		if t == nil {
+			continue
+		}
+		bucket := tx.Bucket([]byte(b))
+		t.Ascend(func(r row) bool {
+			if r.gone {
+				err = bucket.Delete(r.key)
+			} else {
+				err = bucket.Put(r.key, r.value)
+			}
+			return err == nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
