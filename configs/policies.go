@@ -80,7 +80,7 @@ type Page struct {
 func defaultTimings() map[string]Timing {
 	ms := func(d time.Duration) Timing { return Timing{Value: d.Milliseconds()} }
 	return map[string]Timing{
-		"proven_every":       ms(5 * time.Second),
+		"proven_every":       ms(time.Second),
 		"proven_within":      ms(3 * time.Minute),
 		"cured_every":        ms(30 * time.Second),
 		"cured_consecutive":  {Value: 4, Count: true},

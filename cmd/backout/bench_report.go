@@ -19,6 +19,7 @@ type benchReport struct {
 	Ingest    []ingestLine    `json:"ingest,omitempty"`
 	Storm     *stormLine      `json:"storm,omitempty"`
 	Open      []openLine      `json:"open,omitempty"`
+	Rollback  *rollbackLine   `json:"rollback,omitempty"`
 	Figures   []figure        `json:"figures"`
 	Note      string          `json:"note"`
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -23,13 +24,8 @@ type monitor struct {
 
 // startMonitor publishes the promotion, then alerts as they come and go.
 func (w *demoWorld) startMonitor(ctx context.Context) *monitor {
-	m := &monitor{w: w, failing: map[string]string{}, stop: func() {}}
-	nc, err := nats.Connect(w.nats, nats.Timeout(5*time.Second))
+	m, err := w.connectMonitor()
 	if err != nil {
-		return m
-	}
-	m.nc = nc
-	if m.js, err = jetstream.New(nc); err != nil {
 		return m
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -50,9 +46,21 @@ func (w *demoWorld) startMonitor(ctx context.Context) *monitor {
 	m.stop = func() {
 		cancel()
 		wg.Wait()
-		nc.Close()
+		m.nc.Close()
 	}
 	return m
+}
+
+// connectMonitor connects a publisher, which publishes nothing yet.
+func (w *demoWorld) connectMonitor() (*monitor, error) {
+	m := &monitor{w: w, failing: map[string]string{}, stop: func() {}}
+	nc, err := nats.Connect(w.nats, nats.Timeout(5*time.Second))
+	if err != nil {
+		return m, fmt.Errorf("connecting a publisher: %w", err)
+	}
+	m.nc = nc
+	m.js, err = jetstream.New(nc)
+	return m, err
 }
 
 // probe looks at every domain and says what changed.

@@ -34,6 +34,8 @@ type demoWorld struct {
 	nats     string
 	public   string
 	died     chan struct{}
+	// config is the template of the configuration.
+	config string
 }
 
 // demoCall is a call that changed something outside.
@@ -46,7 +48,7 @@ type demoCall struct {
 
 // startDemoWorld starts the sandbox and Backout as processes of their own.
 func startDemoWorld(ctx context.Context, dir string) (*demoWorld, error) {
-	w := &demoWorld{dir: dir, died: make(chan struct{})}
+	w := &demoWorld{dir: dir, died: make(chan struct{}), config: demoConfig}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
@@ -70,6 +72,11 @@ func (w *demoWorld) startSandbox(ctx context.Context, self string) error {
 	if err := json.Unmarshal([]byte(line), &w.urls); err != nil {
 		return fmt.Errorf("reading the sandbox's addresses from %q: %w", line, err)
 	}
+	return w.inviteChat(ctx)
+}
+
+// inviteChat makes the people of the configuration known to the chat.
+func (w *demoWorld) inviteChat(ctx context.Context) error {
 	return post(ctx, w.urls.Slack+"/_sandbox/setup", map[string]any{"users": []map[string]string{
 		{"id": "U0YOU", "name": "you", "email": "you@example.com"}, {"id": "U0COLL", "name": "colleague", "email": "colleague@example.com"},
 	}})
@@ -119,7 +126,7 @@ func (w *demoWorld) becomeSomebody(ctx context.Context, admin string) error {
 }
 
 func (w *demoWorld) writeConfig(path string) error {
-	t, err := template.New("demo").Parse(demoConfig)
+	t, err := template.New("demo").Parse(w.config)
 	if err != nil {
 		return fmt.Errorf("reading the demo's configuration: %w", err)
 	}
