@@ -159,7 +159,9 @@ func launch(tb testing.TB, log string, env []string, args ...string) (*process, 
 	case <-p.ended:
 		return p, fmt.Errorf("%s: %w: %w: %s", p.name, errEnded, p.err, p.said())
 	case <-limit.C:
-		return p, fmt.Errorf("%s was not ready in %s", p.name, readyLimit)
+		_ = p.Process.Signal(syscall.SIGQUIT) // it says what each of its goroutines does
+		<-p.ended
+		return p, fmt.Errorf("%s was not ready in %s: %s", p.name, readyLimit, p.said())
 	}
 }
 
