@@ -161,14 +161,17 @@ func launch(tb testing.TB, log string, env []string, args ...string) (*process, 
 	case <-limit.C:
 		_ = p.Process.Signal(syscall.SIGQUIT) // it says what each of its goroutines does
 		<-p.ended
-		return p, fmt.Errorf("%s was not ready in %s: %s", p.name, readyLimit, p.said())
+		return p, fmt.Errorf("%s was not ready in %s: %s", p.name, readyLimit, p.tail(60_000))
 	}
 }
 
 // said is the end of what the child wrote on standard error.
-func (p *process) said() string {
+func (p *process) said() string { return p.tail(2000) }
+
+// tail is the last bytes of what the child wrote to stderr.
+func (p *process) tail(most int) string {
 	b, _ := os.ReadFile(p.log)
-	return string(b[max(0, len(b)-2000):])
+	return string(b[max(0, len(b)-most):])
 }
 
 // kill9 ends a child at once and waits until it is gone.
