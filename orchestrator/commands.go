@@ -141,18 +141,9 @@ func (p *pass) commandStanding(c *Command, who Person) {
 		p.refuseCommand(c, who.ID+" has none of the roles on-call or devops-lead")
 		return
 	}
-	m := &p.s.meta
 	switch c.Verb {
-	case "pause":
-		if m.Paused == nil {
-			m.Paused = map[string]Pause{}
-		}
-		m.Paused[c.Project] = Pause{By: who.ID, At: p.now, Reason: clip(c.Text, 200)}
-		p.reply(c, nil, true, "no new effects on "+or(c.Project, "any project")+" until `unpause`")
-	case "unpause":
-		delete(m.Paused, c.Project)
-		p.rearm(c.Project)
-		p.reply(c, nil, true, "effects on "+or(c.Project, "all projects")+" are allowed again; the breaker is armed")
+	case "pause", "unpause":
+		p.commandPause(c, who)
 	case "hold":
 		p.commandHold(c, who)
 	case "clock":

@@ -202,6 +202,8 @@ type Approval struct {
 	Reason    bool     `json:"reason,omitempty"`
 	// Auto is set while policy will act by itself when the veto time is over.
 	Auto bool `json:"auto,omitempty"`
+	// Counted is set when it was counted as an automatic action of the hour.
+	Counted bool `json:"counted,omitempty"`
 	// Rule says in words which policy decided this.
 	Rule  string `json:"rule,omitempty"`
 	Votes []Vote `json:"votes,omitempty"`

@@ -115,7 +115,8 @@ func (p *pass) effectStarts(l *loaded, st *Step, node *Node) {
 	if node.Spec.Serving {
 		env.Lock = inc.N
 	}
-	if st.Attempt.Auto {
+	if st.Attempt.Auto && !st.Approval.Counted {
+		st.Approval.Counted = p.v2() // its retries are the same action
 		lim := p.s.Config().Policies.Limits.WithDefaults()
 		env.Autos = append(recent(env.Autos, p.now), p.now)
 		if len(env.Autos) > lim.AutoPerHour {

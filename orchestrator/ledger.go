@@ -52,6 +52,17 @@ func (p *pass) promoted(project, env string, pr promotion) {
 	}
 }
 
+// notYet reports whether the provider may only be late: a promotion was told a moment
+// ago, and what it shows was not made after that deployment.
+func (p *pass) notYet(o *Observed, e *EnvState, shown *Deployment) bool {
+	if !e.Hinted || o.At-e.PromotedAt >= hintFor {
+		return false
+	}
+	told, _ := p.ledgerFind(o.Project, o.Environment, e.Promoted)
+	newer := p.v2() && shown != nil && told != nil && shown.At > told.At
+	return !newer
+}
+
 func endServing(d *Deployment, at int64) {
 	if n := len(d.Served); n > 0 && d.Served[n-1].To == 0 {
 		d.Served[n-1].To = max(at, d.Served[n-1].From)
@@ -130,9 +141,11 @@ func (p *pass) foldObserved(o *Observed) {
 		e.Hinted = false
 	}
 	p.s.saveEnv(o.Project, o.Environment, e)
-	early := e.Hinted && o.At-e.PromotedAt < hintFor
-	if id != "" && id != e.Promoted && !mixed(o.Serving) && !early {
+	if id != "" && id != e.Promoted && !mixed(o.Serving) {
 		d, _ := p.ledgerFind(o.Project, o.Environment, id)
+		if p.notYet(o, e, d) {
+			return
+		}
 		back := d != nil && len(d.Served) > 0 && d.Served[len(d.Served)-1].To != 0
 		p.promoted(o.Project, o.Environment, promotion{id: id, at: max(o.At, e.PromotedAt), rollback: back})
 	}

@@ -1,6 +1,9 @@
 package orchestrator
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // How fresh an observation must be when an intent is decided, and how long a
 // refused step waits before it tries again. Milliseconds.
@@ -110,7 +113,7 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 		return "what serves is itself the result of a rollback"
 	case env.Tripped > 0:
 		return "the breaker is open since " + clock(env.Tripped) + "; `unpause` re-arms it"
-	case len(recent(env.Autos, p.now)) >= lim.AutoPerHour:
+	case len(recent(env.Autos, p.now)) >= lim.AutoPerHour && !l.counted(node):
 		return strconv.Itoa(lim.AutoPerHour) + " automatic actions in an hour are the limit"
 	case p.targetProbe(l) == "unknown":
 		return "the own address of the deployment to go back to could not be asked, so it is not known whether going back helps"
@@ -118,6 +121,14 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 		return "the provider cannot be read since " + clock(env.BlindSince)
 	}
 	return ""
+}
+
+// counted reports whether the step counts as an automatic action already, so that
+// this is a retry of it.
+func (l *loaded) counted(node *Node) bool {
+	return slices.ContainsFunc(l.steps, func(st *Step) bool {
+		return st.Ordinal == node.Ordinal && st.State != StepDone && st.Approval != nil && st.Approval.Counted
+	})
 }
 
 func recent(times []int64, now int64) []int64 {

@@ -73,6 +73,14 @@ type shopOptions struct {
 	Heartbeat bool
 	// Serve are more arguments of serve.
 	Serve []string
+	// Mode is the mode, live when empty; Veto lets policy roll back alone after it, and
+	// PerHour bounds how often.
+	Mode, Veto string
+	PerHour    int
+	// Probe has an own probe, which the deployment to go back to is asked as well.
+	Probe bool
+	// CuredWithin and ProvenWithin bound the gates after a rollback, when not empty.
+	CuredWithin, ProvenWithin, ProvenEvery string
 	// Payments asks the sandbox's Stripe and Toss which webhooks did not arrive.
 	Payments bool
 }
@@ -147,7 +155,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+// TestNights_people are the nights in which somebody else moves, too.
+func TestNights_people(t *testing.T) {
+	t.Parallel()
+	playAll(t, []night{
+		{
+			name: "a newer deployment while it asks", wants: nil,
+			play: func(s *shop) {
+				s.breaks()
+				s.waitsForYes()
+				s.ship("dpl_new", "0123abc", false)
+				s.waitServing("dpl_new")
+				s.say("approve INC-1 back")
+				s.says("INC-1", "dpl_new instead of dpl_bad; nothing is countered")
+				s.stays(2 * time.Second)
+			},
+		},
+		{
+			name: "a newer deployment right after the rollback", o: shopOptions{ProvenWithin: shortly}, wants: []string{rolledBack},
+			play: func(s *shop) {
+				s.breaks()
+				s.waitsForYes()
+				s.approveAgain()
+				s.step("back", "done")
+				s.ship("dpl_new", "0123abc", false) // stays staged, until somebody promotes it
+				s.dashboard("/v10/projects/prj_shop/promote/dpl_new")
+				s.waitServing("dpl_new")
+				s.step("proven", "failed", "done")
+				s.stays(2 * time.Second)
+			},
+		},
+		{
+			name: "a rollback in the dashboard", wants: nil,
+			play: func(s *shop) {
+				s.breaks()
+				s.waitsForYes()
+				s.dashboard("/v9/projects/prj_shop/rollback/dpl_good2")
+				s.waitServing("dpl_good2")
+				s.say("approve INC-1 back")
+				s.step("back", "done")
+				s.says("INC-1", "somebody else did it")
+				s.step("proven", "done")
+				s.stays(time.Second)
+			},
+		},
+		{
+			name: "a promotion over the hold", o: shopOptions{Veto: autoVeto}, wants: []string{rolledBack},
+			play: func(s *shop) {
+				s.breaks()
+				s.step("proven", "done")
+				s.ends("health")
+				s.step("hold", "done")
+				s.ship("dpl_new", "0123abc", false)
+				s.dashboard("/v10/projects/prj_shop/promote/dpl_new")
+				s.waitServing("dpl_new")
+				s.says("INC-1", "over the hold")
+				s.stays(2 * time.Second)
+			},
+		},
+		{
+			name: "the hotfix stays staged", o: shopOptions{Veto: autoVeto}, wants: []string{rolledBack},
+			play: func(s *shop) {
+				s.breaks()
+				s.step("proven", "done")
+				s.ends("health")
+				s.step("hold", "done")
+				s.ship("dpl_fix", "f1ffff1", false)
+				s.waitSettled()
+				s.waitServing("dpl_good2")
+				s.stays(2 * time.Second)
+				s.waitServing("dpl_good2")
+			},
+		},
+	})
+}
