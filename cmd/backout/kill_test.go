@@ -45,6 +45,15 @@ func (s *shop) waitsForYes() {
 	})
 }
 
+// waitTold waits until the chat shows what there is to show, so that what comes next
+// is not its message.
+func (s *shop) waitTold() {
+	s.t.Helper()
+	s.waitIncident("INC-1", "shown in the chat", func(inc *console.Incident) bool {
+		return !slices.ContainsFunc(inc.WaitingOn, func(w string) bool { return strings.HasPrefix(w, "chat:") })
+	})
+}
+
 // wellAgain waits until every domain is proven and ends the alert, as a monitor would.
 func (s *shop) wellAgain() {
 	s.t.Helper()
@@ -100,6 +109,7 @@ func killDuringRollback(t *testing.T, point string) console.Incident {
 	s := cutShop(t)
 	s.breakShop()
 	s.waitsForYes()
+	s.waitTold()
 	s.backout.stop(t)
 	if err := s.tryRestart(point); err == nil {
 		s.say("approve INC-1 back") // the answer may be lost in the crash

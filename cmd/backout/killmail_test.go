@@ -19,6 +19,7 @@ func TestKill_betweenMails(t *testing.T) {
 			s := newShop(t, shopOptions{Crash: true, Kind: true, Workflows: must(filepath.Abs("testdata/mail"))(t)})
 			s.breakShop()
 			s.waitMail("awaiting")
+			s.waitTold()
 			s.backout.stop(t)
 			s.restart(point)
 			s.say("approve INC-1 mail") // the answer may be lost in the crash
