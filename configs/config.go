@@ -96,6 +96,9 @@ type Project struct {
 	Components    []Component   `yaml:"components"`
 	Environments  []Environment `yaml:"environments"`
 	Hotfix        Hotfix        `yaml:"hotfix"`
+	// ReleaseTag says how a release tag of a monitor holds the commit, as
+	// `shop@*+{commit}`; * stands for anything.
+	ReleaseTag string `yaml:"release_tag"`
 	// Repository is owner/name at GitHub, whose news are about this project.
 	Repository string  `yaml:"repository"`
 	Match      []Match `yaml:"match"`

@@ -44,7 +44,7 @@ func (p Project) document() orchestrator.Project {
 		Hotfix:   orchestrator.Hotfix(p.Hotfix),
 		Audience: p.Audience,
 
-		DependsOn: p.DependsOn,
+		DependsOn: p.DependsOn, ReleaseTag: p.ReleaseTag,
 	}
 	for _, c := range p.Components {
 		doc.Components = append(doc.Components, orchestrator.Component(c))

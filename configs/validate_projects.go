@@ -52,6 +52,9 @@ func (k *checker) project(at string, p *Project) {
 	if k.c.Providers.Vercel != nil && p.VercelProject == "" {
 		k.warn(at, fmt.Sprintf("the project %q has no vercel_project, so nothing of it can be rolled back", p.ID), "write vercel_project: prj_…")
 	}
+	if p.ReleaseTag != "" && strings.Count(p.ReleaseTag, "{commit}") != 1 {
+		k.wrong(at+".release_tag", "it does not say where the commit stands", "write {commit} once, as in shop@*+{commit}; * stands for anything")
+	}
 	for i, name := range p.DependsOn {
 		k.oneOf(index(at+".depends_on", i), "the provider or project", name, append(k.upstreamIDs(), k.projectIDs()...)...)
 	}

@@ -103,6 +103,7 @@ func targetText(v Verdict) string {
 // publish changes what the public page says.
 func (p *pass) publish(l *loaded, kind, text string, components []string) {
 	inc := l.inc
+	p.usersTold(l, kind)
 	if len(components) == 0 {
 		components = []string{inc.Component}
 	}

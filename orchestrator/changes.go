@@ -50,8 +50,13 @@ func (p *pass) changeEvent(ev *Event) (uint64, string) {
 // whileOpen tells an open incident of a change: whoever looks for the cause must
 // see it, and whoever makes changes now should not.
 func (p *pass) whileOpen(project, env, what string) {
-	if l := p.openIncident(project, env); l != nil && l.inc.State.Open() {
-		p.line(l, "backout", "changed while this is open: "+what)
+	l := p.openIncident(project, env)
+	if l == nil || !l.inc.State.Open() {
+		return
+	}
+	p.line(l, "backout", "changed while this is open: "+what)
+	if p.v2() && l.inc.Run().Playbook == "respond" && l.inc.Firing > 0 && l.inc.Confirm == 0 && (l.inc.Ack == nil || l.inc.Ack.Expires <= p.now) {
+		p.page(l, what+" while users are failing and nobody has said that this is the fix; `ack "+IncidentName(l.inc.N)+"` says so")
 	}
 }
 

@@ -200,7 +200,7 @@ func (p *pass) commandIncident(c *Command, who Person) {
 	}
 	c.Incident = l.inc.N
 	switch c.Verb {
-	case "ack", "snooze", "note", "stop", "resolve", "close", "reopen", "dismiss", "merge", "split":
+	case "ack", "snooze", "note", "stop", "resolve", "close", "reopen", "dismiss", "merge", "split", "update":
 		p.commandWhole(c, l, who)
 	case "approve", "now", "reject", "choose", "answer", "retry", "skip", "confirm-done":
 		p.commandStep(c, l, who)
@@ -269,6 +269,8 @@ func (p *pass) commandWhole(c *Command, l *loaded, who Person) {
 		}
 		p.line(l, who.ID, "snoozed for "+span(d))
 		p.reply(c, l, true, "no pages for "+IncidentName(inc.N)+" until "+clock(inc.Snooze)+", unless it gets worse")
+	case "update":
+		p.commandUpdate(c, l, who)
 	case "stop":
 		p.commandStop(c, l, who)
 	case "merge":

@@ -59,6 +59,9 @@ type Project struct {
 	Hotfix       Hotfix        `json:"hotfix,omitzero"`
 	Match        []Match       `json:"match,omitempty"`
 	Audience     string        `json:"audience,omitempty"`
+	// ReleaseTag says how the tag of a release holds the commit: {commit} stands for
+	// it, * for anything; empty when tags are commits or names of deployments.
+	ReleaseTag string `json:"release_tag,omitempty"`
 	// DependsOn names the upstreams and projects this one cannot work without.
 	DependsOn []string `json:"depends_on,omitempty"`
 }

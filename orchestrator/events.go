@@ -40,6 +40,7 @@ func (p *pass) takeEvent(ev *Event) Seen {
 		why.N, why.Why = l.inc.N, over
 		return why // not remembered: that is what the budget is for
 	} else {
+		p.nameRelease(ev)
 		why.N, why.Why = p.meaning(ev)
 	}
 	p.s.remember(ev.Origin, ev.ID, p.now, &why)

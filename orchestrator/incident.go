@@ -41,6 +41,10 @@ type Incident struct {
 	// Stopped says who stopped the plan.
 	Stopped string `json:"stopped,omitempty"`
 	Snooze  int64  `json:"snooze,omitempty"`
+	// ToldAt is when the public page last said something of it, UpdateDue when users
+	// are to hear more; 0 when nothing is due.
+	ToldAt    int64 `json:"told_at,omitempty"`
+	UpdateDue int64 `json:"update_due,omitempty"`
 	// SnoozeRank and SnoozeSources are how bad it was when it was snoozed.
 	SnoozeRank    int `json:"snooze_rank,omitempty"`
 	SnoozeSources int `json:"snooze_sources,omitempty"`

@@ -24,6 +24,9 @@ func (s *State) WaitsOn(inc *Incident, steps []*Step) []Awaited {
 		}
 		moving = moving || (st.Extra == nil && st.Chunk == 0 && (!st.State.Ended() || (st.State == StepFailed && st.Waiting != "")))
 	}
+	if inc.UpdateDue > 0 && inc.State.Open() {
+		out = append(out, Awaited{Step: "users", For: "an update on the public page by " + moment(inc.UpdateDue, s.meta.Now) + ": `update " + IncidentName(inc.N) + "`", Since: inc.ToldAt})
+	}
 	if (moving && len(out) > 0) || inc.State == Closed {
 		return out
 	}

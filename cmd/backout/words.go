@@ -23,6 +23,7 @@ func wordCommands() []*cobra.Command {
 		{"skip INC STEP", "Go on without a step", "backout skip INC-1 mail"},
 		{"confirm-done INC STEP", "Say that an unknown step did take place", "backout confirm-done INC-1 back"},
 		{"note INC TEXT", "Add a line to the timeline", "backout note INC-1 'cache was cold too'"},
+		{"update INC TEXT", "Say more on the public status page", "backout update INC-1 'Card payments work again, Toss does not yet'"},
 		{"stop INC", "End the plan; nothing is undone", "backout stop INC-1"},
 		{"resolve INC", "Say that users are fine", "backout resolve INC-1"},
 		{"close INC", "Close a resolved incident", "backout close INC-1"},

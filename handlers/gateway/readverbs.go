@@ -128,7 +128,7 @@ func readNote(r *reading) error {
 	}
 	r.text()
 	if r.cmd.Text == "" {
-		return r.verb.usage("say what to note")
+		return r.verb.usage("say what to " + r.verb.name)
 	}
 	return nil
 }

@@ -19,7 +19,9 @@ type judge struct {
 	held      map[string]bool
 	// autos are when policy acted alone, changes how often what serves changed, by
 	// environment.
-	autos   map[string][]int64
+	autos map[string][]int64
+	// counted are the automatic actions in autos; a retry is the action it retries.
+	counted map[string]bool
 	changes map[string]int
 	// dismissed are incidents that people said were none.
 	dismissed map[uint64]bool
@@ -28,7 +30,7 @@ type judge struct {
 func newJudge(w *world) (*judge, error) {
 	j := &judge{
 		w: w, view: &orchestrator.MemoryView{}, permitted: map[string]bool{}, held: map[string]bool{},
-		autos: map[string][]int64{}, changes: map[string]int{}, dismissed: map[uint64]bool{},
+		autos: map[string][]int64{}, counted: map[string]bool{}, changes: map[string]int{}, dismissed: map[uint64]bool{},
 	}
 	var err error
 	j.state, err = orchestrator.NewState(j.view)
@@ -74,6 +76,14 @@ func (j *judge) heard(c *orchestrator.Command) {
 	}
 }
 
+// approved names a step and the decision by which it may run.
+func approved(st *orchestrator.Step) string {
+	if st.Approval == nil {
+		return fmt.Sprint(st.StepRef)
+	}
+	return fmt.Sprint(st.StepRef, " ", st.Approval.GivenAt)
+}
+
 // permits judges an accepted intent.
 func (j *judge) permits(d *orchestrator.Decision) {
 	j.permitted[d.Call.Attempt] = true
@@ -84,7 +94,8 @@ func (j *judge) permits(d *orchestrator.Decision) {
 		if st.StepRef != d.Intent.StepRef {
 			continue
 		}
-		if st.Attempt.Auto {
+		if action := approved(st); st.Attempt.Auto && !j.counted[action] {
+			j.counted[action] = true // its retries are the same action
 			j.autos[place] = append(j.autos[place], j.w.now)
 		}
 		node := j.state.Node(inc, st)
