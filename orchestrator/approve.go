@@ -42,7 +42,8 @@ func (p *pass) foldPreview(pv *Previewed) {
 func (p *pass) previewed(l *loaded, st *Step, node *Node, pv *Previewed) {
 	st.Preview = &StepPreview{Hash: pv.Hash, Text: pv.Text, Manual: pv.Manual, Data: pv.Data, At: p.now}
 	st.Chunks = pv.Chunks
-	if p.mode(l.inc) == Shadow && node.Spec.Effect {
+	p.wouldHave(l, st, node)
+	if p.mode(l.inc, node.Action) == Shadow && node.Spec.Effect {
 		p.to(l, st, "skip", "shadow mode: would have done: "+pv.Text)
 		p.line(l, "backout", titled(node)+": would have done: "+pv.Text)
 		p.advance(l)

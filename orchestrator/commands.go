@@ -29,6 +29,8 @@ func (p *pass) foldCommand(c *Command) {
 		p.commandOpen(c, who)
 	case "pause", "unpause", "hold", "clock", "silence":
 		p.commandStanding(c, who)
+	case "shadow":
+		p.commandShadow(c, who)
 	default:
 		p.commandIncident(c, who)
 	}

@@ -106,9 +106,13 @@ func (p *pass) rescore(l *loaded) {
 	inc.Suspect = s
 	for _, st := range append([]*Step(nil), l.steps...) {
 		node := p.node(l, st)
+		if node != nil && st.State == StepSkipped && st.Round == inc.Run().Round && st.Chunk == 0 && p.mode(inc, node.Action) == Shadow {
+			p.wouldHave(l, st, node)
+		}
 		if node == nil || st.State != StepAwaiting || st.Preview == nil || st.Asked || st.Approval == nil || len(st.Approval.Votes) > 0 {
 			continue
 		}
+		p.wouldHave(l, st, node)
 		switch ap := p.approvalFor(l, node); {
 		case ap.Auto != st.Approval.Auto:
 			p.askApproval(l, st, node)

@@ -32,6 +32,7 @@ func (p *pass) promoted(project, env string, pr promotion) {
 		endServing(old, pr.at)
 		p.s.save(BucketDeploy, key, old)
 	}
+	p.wentBack(project, env, e.Promoted, pr)
 	p.ledgerAdd(project, env, Deployment{ID: pr.id, URL: pr.url, Commit: pr.commit, Release: pr.release, At: pr.at, Ready: true})
 	d, key := p.ledgerFind(project, env, pr.id)
 	if d != nil {

@@ -35,7 +35,7 @@ func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
 	if who, what, ok := p.paused(inc.Project); ok {
 		return &refusal{reason: "paused by " + who + what, then: "wait", ms: heldWait, held: true}
 	}
-	if p.mode(inc) == Shadow {
+	if p.mode(inc, node.Action) == Shadow {
 		return &refusal{reason: "the mode is shadow now", then: "fail"}
 	}
 	env := p.s.Env(inc.Project, inc.Environment)
@@ -64,7 +64,7 @@ func (p *pass) agreed(l *loaded, st *Step, node *Node) *refusal {
 	valid := p.s.Config().Policies.Limits.WithDefaults().ApprovalValid
 	if ap == nil {
 		switch {
-		case node.Approve != nil || p.mode(l.inc) != Live:
+		case node.Approve != nil || p.mode(l.inc, node.Action) != Live:
 			return &refusal{reason: "nobody has approved it", then: "ask"}
 		case p.overdue(st, valid):
 			return &refusal{reason: "it was due at " + p.moment(st.Offered) + " and did not come to it for more than " + span(valid), then: "ask"}
@@ -88,7 +88,7 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 	inc := l.inc
 	lim := p.s.Config().Policies.Limits.WithDefaults()
 	env := p.s.Env(inc.Project, inc.Environment)
-	if mode := p.mode(inc); mode != Live {
+	if mode := p.mode(inc, node.Action); mode != Live && !p.pretend {
 		return "the mode is " + string(mode) + ": every effect needs a person"
 	}
 	if who := p.s.meta.jumped(); who != "" {

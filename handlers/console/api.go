@@ -94,6 +94,7 @@ func (a *API) Handler() http.Handler {
 		"GET /api/v1/upstreams":              a.upstreams,
 		"GET /api/v1/verdict":                a.verdict,
 		"GET /api/v1/deployments":            a.deployments,
+		"GET /api/v1/shadow":                 a.shadow,
 		"GET /api/v1/quarantine":             a.quarantine,
 		"GET /api/v1/quarantine/{name}":      a.quarantined,
 		"GET /api/v1/why":                    a.why,

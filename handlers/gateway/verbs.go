@@ -46,6 +46,7 @@ func verbs() []verb {
 		{"merge", "merge INC-n INC-m", "make one incident of two: the first becomes part of the second", reason, []string{"into"}, readMerge},
 		{"split", "split INC-n PROJECT[/ENVIRONMENT]", "take a project out of an incident it was joined to", reason, nil, readSplit},
 		{"silence", `silence PROJECT 2h --reason "..." [--component C] [--source S] [--name N] | silence end ID`, "signals of a project open and page nothing for a while, at most 7d", []string{"reason", "environment", "component", "source", "name", "for"}, nil, readSilence},
+		{"shadow", "shadow right|wrong|unclear [INC-n] [STEP]", "say whether what Backout would have done was right", reason, nil, readShadow},
 		{"clock", "clock accept", "say that a clock that jumped is right now", reason, nil, readClock},
 		{"help", "help", "show this list", nil, nil, func(*reading) error { return nil }},
 	}
