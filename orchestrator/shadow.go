@@ -212,14 +212,13 @@ func (p *pass) asksToGoBack(project, env string) bool {
 
 // Sentence tells what would have been done, when compared with people, and why.
 func (w *WouldHave) Sentence(now int64) string {
-	what := "done: " + w.Text
+	text := "would have done at " + moment(w.At, now) + ": " + w.Text
 	switch {
 	case w.Serving && w.Forward:
-		what = "promoted " + w.Target
+		text = "would have promoted " + w.Target + " at " + moment(w.At, now)
 	case w.Serving:
-		what = "rolled back " + w.From + " to " + w.Target
+		text = "would have rolled back " + w.From + " to " + w.Target + " at " + moment(w.At, now)
 	}
-	text := "would have " + what + " at " + moment(w.At, now)
 	if !w.Auto {
 		text = "would have asked at " + moment(w.At, now) + " whether to go on with: " + w.Text
 	}

@@ -29,7 +29,7 @@ func planCommand() *cobra.Command {
 	c := &cobra.Command{Use: "plan", Short: "List, check, print and draw playbooks", Example: "  backout plan show rollback"}
 	var folder string
 	c.PersistentFlags().StringVar(&folder, "workflows", "", "folder whose playbooks override the embedded ones")
-	c.AddCommand(planList(&folder), planShow(&folder), planGraph(&folder), planLint(&folder), planCard())
+	c.AddCommand(planList(&folder), planShow(&folder), planGraph(&folder), planLint(&folder), planCard(), planDryRun())
 	return c
 }
 

@@ -43,3 +43,21 @@ func (a *API) switches(ctx context.Context, d *orchestrator.Doc) (out []orchestr
 	})
 	return out, err
 }
+
+// dryRun walks through a plan: it reads outside, and changes nothing anywhere.
+func (a *API) dryRun(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	o := orchestrator.DryOptions{Playbook: q.Get("playbook"), Project: q.Get("project"), Environment: q.Get("environment")}
+	if name := q.Get("incident"); name != "" {
+		if o.Incident = orchestrator.ParseIncidentName(name); o.Incident == 0 {
+			fail(w, http.StatusBadRequest, strconv.Quote(name)+" is no incident; write INC-4")
+			return
+		}
+	}
+	report, err := a.o.DryRun(r.Context(), o)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	write(w, http.StatusOK, report)
+}
