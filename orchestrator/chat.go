@@ -96,6 +96,9 @@ func (p *pass) card(l *loaded, st *Step) Card {
 	if inc.Ack != nil && inc.Ack.Expires > p.now {
 		c.Incident.Acknowledged = inc.Ack.By
 	}
+	if text := p.s.Pinned(inc, l.steps); text != "" && p.v2() {
+		c.Incident.Summary = append(c.Incident.Summary, text)
+	}
 	if s := inc.Suspect; s != nil {
 		c.Incident.Summary = append(c.Incident.Summary, "Suspect: deployment "+s.DeploymentID+", score "+score(s.Score)+", because "+join(s.Reasons))
 	}

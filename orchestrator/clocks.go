@@ -15,17 +15,23 @@ type Clocks struct {
 	Lag int64 `json:"detection_lag_ms"`
 }
 
-// ClocksOf reads the clocks of an incident at a time.
-func ClocksOf(inc *Incident, now int64) Clocks {
+// Clocks reads the clocks of an incident at a time.
+func (s *State) Clocks(inc *Incident, now int64) Clocks {
 	c := Clocks{SignalAge: -1, Exposure: -1, Lag: max(0, inc.OpenedAt-inc.StartedAt)}
 	if inc.SignalAt > 0 && inc.Timed {
 		c.SignalAge = max(0, now-inc.SignalAt)
 	}
-	if inc.Suspect != nil && inc.Suspect.PromotedAt > 0 {
-		c.Exposure = inc.StartedAt - inc.Suspect.PromotedAt
+	promoted := s.Env(inc.Project, inc.Environment).PromotedAt
+	if inc.Suspect != nil {
+		promoted = inc.Suspect.PromotedAt
+	}
+	if promoted > 0 {
+		c.Exposure = inc.StartedAt - promoted
 	}
 	return c
 }
+
+func (p *pass) clocks(inc *Incident) Clocks { return p.s.Clocks(inc, p.now) }
 
 // Sentence tells the clocks with their limits.
 func (c Clocks) Sentence(lim Limits) string {
@@ -52,7 +58,7 @@ func (p *pass) inputsOf(l *loaded, node *Node) string {
 	} else {
 		parts = append(parts, "no suspect")
 	}
-	parts = append(parts, ClocksOf(inc, p.now).Sentence(lim), "mode "+string(p.mode(inc, node.Action)))
+	parts = append(parts, p.clocks(inc).Sentence(lim), "mode "+string(p.mode(inc, node.Action)))
 	if node.Spec.Serving {
 		parts = append(parts, "probes on the target: "+targetSays(p.targetProbe(l)))
 	}

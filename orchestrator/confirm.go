@@ -117,7 +117,10 @@ func (p *pass) rescore(l *loaded) {
 		case ap.Auto != st.Approval.Auto:
 			p.askApproval(l, st, node)
 		case ap.Rule != st.Approval.Rule:
-			st.Approval.Rule = ap.Rule
+			if ap.Not != st.Approval.Not {
+				p.decision(l, st, node, ap)
+			}
+			st.Approval.Rule, st.Approval.Not = ap.Rule, ap.Not
 			p.line(l, "backout", titled(node)+" still waits for "+roles(ap.Roles)+" because of "+ap.Rule)
 			l.touch(st)
 		}

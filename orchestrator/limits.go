@@ -39,8 +39,8 @@ func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
 		return &refusal{reason: "the mode is shadow now", then: "fail"}
 	}
 	env := p.s.Env(inc.Project, inc.Environment)
-	if h := env.Hold; h != nil && node.Spec.Forward && h.N != inc.N {
-		return &refusal{reason: "held by " + h.By + ": " + h.Reason, then: "wait", ms: heldWait, held: true}
+	if h := env.Hold; h.holds(p.now) && node.Spec.Forward && h.N != inc.N {
+		return &refusal{reason: "held by " + h.By + ": " + h.Reason + h.end(p.now), then: "wait", ms: heldWait, held: true}
 	}
 	if node.Spec.Serving && env.Lock != 0 && env.Lock != inc.N {
 		return &refusal{reason: IncidentName(env.Lock) + " is changing " + inc.Project + "/" + inc.Environment, then: "wait", ms: heldWait, held: true}
@@ -106,6 +106,8 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 		return "the newest signal is " + span(p.now-inc.SignalAt) + " old, more than " + span(lim.SignalAge)
 	case inc.Suspect != nil && inc.StartedAt-inc.Suspect.PromotedAt > lim.AutoWindow:
 		return "it began more than " + span(lim.AutoWindow) + " after the promotion"
+	case inc.CheckSuspect != "":
+		return inc.CheckSuspect
 	case env.RolledBack:
 		return "what serves is itself the result of a rollback"
 	case env.Tripped > 0:

@@ -34,6 +34,9 @@ func (p *pass) foldTimer(t *TimerFired) {
 	case flapTimer:
 		p.flapsOver(l)
 		return
+	case checkTimer:
+		p.checkedAgain(l)
+		return
 	case judgeTimer:
 		p.wouldStill(l)
 		return
