@@ -17,6 +17,7 @@ func (m Mode) rank() int {
 		return 2
 	case Advise:
 		return 1
+	case Shadow:
 	}
 	return 0
 }
