@@ -89,13 +89,16 @@ type Person struct {
 
 // Project is one product; its id is the last token of its NATS subjects.
 type Project struct {
-	ID            string        `yaml:"id"`
-	VercelProject string        `yaml:"vercel_project"`
-	Mode          string        `yaml:"mode"`
-	DependsOn     []string      `yaml:"depends_on"`
-	Components    []Component   `yaml:"components"`
-	Environments  []Environment `yaml:"environments"`
-	Hotfix        Hotfix        `yaml:"hotfix"`
+	ID            string `yaml:"id"`
+	VercelProject string `yaml:"vercel_project"`
+	Mode          string `yaml:"mode"`
+	// Modes narrows Mode for single actions; "*" speaks for those not named. None may
+	// be looser than Mode.
+	Modes        map[string]string `yaml:"modes"`
+	DependsOn    []string          `yaml:"depends_on"`
+	Components   []Component       `yaml:"components"`
+	Environments []Environment     `yaml:"environments"`
+	Hotfix       Hotfix            `yaml:"hotfix"`
 	// ReleaseTag says how a release tag of a monitor holds the commit, as
 	// `shop@*+{commit}`; * stands for anything.
 	ReleaseTag string `yaml:"release_tag"`

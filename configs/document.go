@@ -20,6 +20,9 @@ func (c *Config) Document() (orchestrator.Config, error) {
 		Chat:      c.Providers.Slack != nil,
 		Policies:  c.Policies.document(),
 	}
+	if c.Providers.Slack != nil {
+		doc.OpsChannel = c.Providers.Slack.Channels.Ops
+	}
 	for _, p := range c.People {
 		doc.People = append(doc.People, orchestrator.Person(p))
 	}
@@ -45,6 +48,12 @@ func (p Project) document() orchestrator.Project {
 		Audience: p.Audience,
 
 		DependsOn: p.DependsOn, ReleaseTag: p.ReleaseTag,
+	}
+	for action, mode := range p.Modes {
+		if doc.Modes == nil {
+			doc.Modes = map[string]orchestrator.Mode{}
+		}
+		doc.Modes[action] = orchestrator.Mode(mode)
 	}
 	for _, c := range p.Components {
 		doc.Components = append(doc.Components, orchestrator.Component(c))
@@ -93,6 +102,7 @@ func (p Policies) document() orchestrator.Policies {
 		Limits: orchestrator.Limits{
 			SignalAge:     p.Limits.SignalAge.Milliseconds(),
 			AutoWindow:    p.Limits.AutoWindow.Milliseconds(),
+			AskWindow:     p.Limits.AskWindow.Milliseconds(),
 			AutoPerHour:   p.Limits.AutoPerHour,
 			ApprovalValid: p.Limits.ApprovalValid.Milliseconds(),
 			MinDistinct:   p.Limits.MinDistinct.Events,

@@ -37,6 +37,7 @@ type Autonomy struct {
 type Limits struct {
 	SignalAge     Duration    `yaml:"signal_age"`
 	AutoWindow    Duration    `yaml:"auto_window"`
+	AskWindow     Duration    `yaml:"ask_window"`
 	AutoPerHour   int         `yaml:"auto_per_hour"`
 	ApprovalValid Duration    `yaml:"approval_valid"`
 	MinDistinct   MinDistinct `yaml:"min_distinct"`

@@ -3,7 +3,6 @@ package configs
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -58,7 +57,7 @@ func (k *checker) pageRole(role string) {
 }
 
 func (k *checker) autonomy(at string, a Autonomy) {
-	if !regexp.MustCompile(`^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*)$`).MatchString(a.Action) {
+	if !isAction(a.Action) {
 		k.wrong(at+".action", fmt.Sprintf("%q is not an action", a.Action), `write one such as vercel.rollback, or "*" for all`)
 	}
 	if a.Kind != "" {

@@ -49,6 +49,7 @@ func (k *checker) project(at string, p *Project) {
 	if p.Mode != "" {
 		k.oneOf(at+".mode", "the mode", p.Mode, "shadow", "advise", "live")
 	}
+	k.modes(at, p)
 	if k.c.Providers.Vercel != nil && p.VercelProject == "" {
 		k.warn(at, fmt.Sprintf("the project %q has no vercel_project, so nothing of it can be rolled back", p.ID), "write vercel_project: prj_…")
 	}

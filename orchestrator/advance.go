@@ -108,15 +108,14 @@ func (p *pass) beginAction(l *loaded, st *Step, node *Node) {
 	if node.Action == PageAction {
 		st.Inputs = p.pageInputs(l.inc, in)
 	}
-	mode := p.mode(l.inc)
-	if mode == Shadow && strings.HasPrefix(node.Action, "page.") {
+	if p.mode(l.inc, "") == Shadow && strings.HasPrefix(node.Action, "page.") {
 		p.to(l, st, "skip", "shadow mode pages nobody")
 		return
 	}
 	if node.Action == PageAction && !p.pagesNow(l, st) {
 		return
 	}
-	if node.Approve == nil && (!node.Spec.Effect || mode == Live) {
+	if node.Approve == nil && (!node.Spec.Effect || p.mode(l.inc, node.Action) == Live) {
 		p.proceed(l, st, node)
 		return
 	}
@@ -210,15 +209,3 @@ func (p *pass) chunkEnded(l *loaded, child *Step) {
 }
 
 func (p *pass) node(l *loaded, st *Step) *Node { return p.s.Node(l.inc, st) }
-
-// mode is how far Backout may go by itself for this incident, now.
-func (p *pass) mode(inc *Incident) Mode {
-	cfg := p.s.Config()
-	if pr, ok := cfg.Project(inc.Project); ok && pr.Mode != "" {
-		return pr.Mode
-	}
-	if cfg.Mode == "" {
-		return Advise
-	}
-	return cfg.Mode
-}

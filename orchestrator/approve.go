@@ -29,6 +29,9 @@ func (p *pass) foldPreview(pv *Previewed) {
 		p.previewed(l, st, node, pv)
 		return
 	}
+	if p.v2() && !pv.Gone && st.Preview != nil && st.Approval != nil {
+		return // the question stands as it was shown
+	}
 	st.Looks++
 	if pv.Gone || st.Looks >= maxAsks {
 		p.fail(l, st, node, "it cannot be said what it would do: "+pv.Error)
@@ -40,9 +43,13 @@ func (p *pass) foldPreview(pv *Previewed) {
 
 // previewed asks whoever has to agree.
 func (p *pass) previewed(l *loaded, st *Step, node *Node, pv *Previewed) {
+	if p.v2() && p.sameAsShown(l, st, node, pv) {
+		return
+	}
 	st.Preview = &StepPreview{Hash: pv.Hash, Text: pv.Text, Manual: pv.Manual, Data: pv.Data, At: p.now}
 	st.Chunks = pv.Chunks
-	if p.mode(l.inc) == Shadow && node.Spec.Effect {
+	p.wouldHave(l, st, node)
+	if p.mode(l.inc, node.Action) == Shadow && node.Spec.Effect {
 		p.to(l, st, "skip", "shadow mode: would have done: "+pv.Text)
 		p.line(l, "backout", titled(node)+": would have done: "+pv.Text)
 		p.advance(l)
@@ -64,6 +71,15 @@ func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
 	ap := p.approvalFor(l, node)
 	st.Approval = ap
 	l.touch(st)
+	if p.v2() {
+		p.decision(l, st, node, ap)
+	}
+	if ap.Auto && p.v2() {
+		st.Waiting = "the veto time; acts at " + clock(p.now+ap.Within)
+		p.timer(l, st, p.now+ap.Within)
+		p.changed(l)
+		return
+	}
 	if ap.Auto {
 		p.line(l, "backout", "acts in "+span(ap.Within)+": "+st.Preview.Text+". Say `stop "+IncidentName(l.inc.N)+"` to prevent it, `now` not to wait. By "+ap.Rule)
 		st.Waiting = "the veto time; acts at " + clock(p.now+ap.Within)
@@ -146,6 +162,7 @@ func (p *pass) fromPolicy(l *loaded, node *Node, ap *Approval) {
 		line := "policy line " + strconv.Itoa(i+1) + " (" + a.Action + ")"
 		if a.Do == DoAuto {
 			if because = p.mustAsk(l, node); because != "" {
+				ap.Not = because
 				because = "; " + line + " would act alone, but " + because
 				ap.Rule += because
 				continue // it may not act alone now, so the next line decides who is asked
@@ -198,7 +215,7 @@ func (p *pass) granted(l *loaded, st *Step, node *Node) {
 // askTimer ends a wait for people: the veto time is over, or nobody answered.
 func (p *pass) askTimer(l *loaded, st *Step, node *Node) {
 	switch {
-	case st.Preview == nil && node.Kind == NodeAction && !st.Asked:
+	case (st.Preview == nil || st.Approval == nil) && node.Kind == NodeAction && !st.Asked:
 		p.work(l, st, WorkPreview, prioRead)
 	case node.Kind == NodeAsk || st.Asked:
 		p.askOver(l, st, node)
@@ -211,11 +228,17 @@ func (p *pass) askTimer(l *loaded, st *Step, node *Node) {
 
 func (p *pass) vetoOver(l *loaded, st *Step, node *Node) {
 	if why := p.mustAsk(l, node); why != "" {
-		p.line(l, "backout", "not acting alone: "+why)
+		if !p.v2() {
+			p.line(l, "backout", "not acting alone: "+why)
+		}
 		p.askApproval(l, st, node)
 		return
 	}
-	p.line(l, "backout", "nobody said stop: "+st.Preview.Text)
+	if p.v2() {
+		p.sayLong(l, "nobody said stop: "+st.Preview.Text+". Decided by "+st.Approval.Rule+"; "+p.inputsOf(l, node))
+	} else {
+		p.line(l, "backout", "nobody said stop: "+st.Preview.Text)
+	}
 	p.granted(l, st, node)
 }
 
@@ -233,6 +256,7 @@ func (p *pass) approvalOver(l *loaded, st *Step, node *Node) {
 		p.fail(l, st, node, why)
 	default:
 		p.remind(l, ap, "Still waits for "+roles(ap.Roles)+": "+st.Preview.Text)
+		p.lookAgain(l, st, node)
 		st.Waiting = p.approvalWaiting(ap)
 		p.timer(l, st, p.now+ap.Within)
 	}

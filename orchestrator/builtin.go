@@ -42,9 +42,10 @@ func (p *pass) runBuiltIn(l *loaded, st *Step, node *Node) {
 		if in.Reason == "" {
 			in.Reason = inc.Title
 		}
-		env.Hold = &Hold{N: inc.N, By: IncidentName(inc.N), Reason: in.Reason, Since: p.now}
+		env.Hold = &Hold{N: inc.N, By: IncidentName(inc.N), Reason: in.Reason, Since: p.now, Owner: p.ownerOf(inc)}
 		p.s.saveEnv(inc.Project, inc.Environment, env)
 		p.finish(l, st, node, "pushes will build and stay staged until this hold is lifted")
+		p.sayPinned(l)
 	case "deployment.unhold":
 		env := p.s.Env(inc.Project, inc.Environment)
 		env.Hold = nil

@@ -51,7 +51,7 @@ type CardChoice struct {
 // follows.
 func (p *pass) showInChat(n uint64) {
 	l := p.s.incident(n)
-	if l == nil || !p.s.Config().Chat || p.mode(l.inc) == Shadow {
+	if l == nil || !p.s.Config().Chat || p.mode(l.inc, "") == Shadow {
 		return
 	}
 	ref := StepRef{N: n, Ordinal: chatOrdinal}
@@ -95,6 +95,9 @@ func (p *pass) card(l *loaded, st *Step) Card {
 	c := Card{Incident: CardIncident{ID: IncidentName(inc.N), Title: inc.Title, State: string(inc.State), Severity: inc.Severity}}
 	if inc.Ack != nil && inc.Ack.Expires > p.now {
 		c.Incident.Acknowledged = inc.Ack.By
+	}
+	if text := p.s.Pinned(inc, l.steps); text != "" && p.v2() {
+		c.Incident.Summary = append(c.Incident.Summary, text)
 	}
 	if s := inc.Suspect; s != nil {
 		c.Incident.Summary = append(c.Incident.Summary, "Suspect: deployment "+s.DeploymentID+", score "+score(s.Score)+", because "+join(s.Reasons))

@@ -29,6 +29,8 @@ func (p *pass) foldCommand(c *Command) {
 		p.commandOpen(c, who)
 	case "pause", "unpause", "hold", "clock", "silence":
 		p.commandStanding(c, who)
+	case "shadow":
+		p.commandShadow(c, who)
 	default:
 		p.commandIncident(c, who)
 	}
@@ -179,9 +181,7 @@ func (p *pass) commandHold(c *Command, who Person) {
 	env := p.s.Env(pr.ID, name)
 	switch c.Args["action"] {
 	case "set":
-		env.Hold = &Hold{By: who.ID, Reason: clip(c.Text, 200), Since: p.now}
-		p.s.saveEnv(pr.ID, name, env)
-		p.reply(c, nil, true, pr.ID+"/"+name+" is held: nothing new goes to production through Backout")
+		p.setHold(c, who, Place{pr.ID, name}, env)
 	case "lift":
 		env.Hold = nil
 		p.s.saveEnv(pr.ID, name, env)

@@ -11,10 +11,13 @@ type Config struct {
 	Timezone  string `json:"timezone,omitempty"`
 	PublicURL string `json:"public_url,omitempty"`
 	// Chat is set when there is a chat that shows incidents.
-	Chat      bool       `json:"chat,omitempty"`
-	People    []Person   `json:"people"`
-	Projects  []Project  `json:"projects"`
-	Audiences []Audience `json:"audiences,omitempty"`
+	Chat bool `json:"chat,omitempty"`
+	// OpsChannel is where changes of how Backout works are told; the incidents'
+	// channel when empty.
+	OpsChannel string     `json:"ops_channel,omitempty"`
+	People     []Person   `json:"people"`
+	Projects   []Project  `json:"projects"`
+	Audiences  []Audience `json:"audiences,omitempty"`
 	// Silences are the maintenance windows.
 	Silences []Silence `json:"silences,omitempty"`
 	Policies Policies  `json:"policies"`
@@ -51,14 +54,16 @@ type Person struct {
 // Project is one product with its environments; its id is the last token of
 // the NATS subjects its publishers use.
 type Project struct {
-	ID           string        `json:"id"`
-	Vercel       string        `json:"vercel,omitempty"`
-	Mode         Mode          `json:"mode,omitempty"`
-	Components   []Component   `json:"components,omitempty"`
-	Environments []Environment `json:"environments"`
-	Hotfix       Hotfix        `json:"hotfix,omitzero"`
-	Match        []Match       `json:"match,omitempty"`
-	Audience     string        `json:"audience,omitempty"`
+	ID     string `json:"id"`
+	Vercel string `json:"vercel,omitempty"`
+	Mode   Mode   `json:"mode,omitempty"`
+	// Modes narrows Mode for single actions; AnyAction speaks for those not named.
+	Modes        map[string]Mode `json:"modes,omitempty"`
+	Components   []Component     `json:"components,omitempty"`
+	Environments []Environment   `json:"environments"`
+	Hotfix       Hotfix          `json:"hotfix,omitzero"`
+	Match        []Match         `json:"match,omitempty"`
+	Audience     string          `json:"audience,omitempty"`
 	// ReleaseTag says how the tag of a release holds the commit: {commit} stands for
 	// it, * for anything; empty when tags are commits or names of deployments.
 	ReleaseTag string `json:"release_tag,omitempty"`
@@ -181,8 +186,11 @@ const (
 // Limits bind the machine; a person with the role may go past all of them but
 // ApprovalValid.
 type Limits struct {
-	SignalAge     int64 `json:"signal_age,omitempty"`
-	AutoWindow    int64 `json:"auto_window,omitempty"`
+	SignalAge  int64 `json:"signal_age,omitempty"`
+	AutoWindow int64 `json:"auto_window,omitempty"`
+	// AskWindow is how long after its promotion a deployment may still be blamed by
+	// a person's yes, when the signal names it and its error is new.
+	AskWindow     int64 `json:"ask_window,omitempty"`
 	AutoPerHour   int   `json:"auto_per_hour,omitempty"`
 	ApprovalValid int64 `json:"approval_valid,omitempty"`
 	MinDistinct   int   `json:"min_distinct,omitempty"`
@@ -201,6 +209,9 @@ func (l Limits) WithDefaults() Limits {
 	}
 	if l.AutoWindow == 0 {
 		l.AutoWindow = 30 * minute
+	}
+	if l.AskWindow == 0 {
+		l.AskWindow = dayMS
 	}
 	if l.AutoPerHour == 0 {
 		l.AutoPerHour = 2

@@ -106,14 +106,21 @@ func (p *pass) rescore(l *loaded) {
 	inc.Suspect = s
 	for _, st := range append([]*Step(nil), l.steps...) {
 		node := p.node(l, st)
+		if node != nil && st.State == StepSkipped && st.Round == inc.Run().Round && st.Chunk == 0 && p.mode(inc, node.Action) == Shadow {
+			p.wouldHave(l, st, node)
+		}
 		if node == nil || st.State != StepAwaiting || st.Preview == nil || st.Asked || st.Approval == nil || len(st.Approval.Votes) > 0 {
 			continue
 		}
+		p.wouldHave(l, st, node)
 		switch ap := p.approvalFor(l, node); {
 		case ap.Auto != st.Approval.Auto:
 			p.askApproval(l, st, node)
 		case ap.Rule != st.Approval.Rule:
-			st.Approval.Rule = ap.Rule
+			if ap.Not != st.Approval.Not {
+				p.decision(l, st, node, ap)
+			}
+			st.Approval.Rule, st.Approval.Not = ap.Rule, ap.Not
 			p.line(l, "backout", titled(node)+" still waits for "+roles(ap.Roles)+" because of "+ap.Rule)
 			l.touch(st)
 		}

@@ -108,8 +108,10 @@ type pass struct {
 	hits int
 	// opens counts the playbooks that failures opened within this entry.
 	opens int
-	out   *Folded
-	seen  map[uint64]bool
+	// pretend is set while it is asked what policy would do in mode live.
+	pretend bool
+	out     *Folded
+	seen    map[uint64]bool
 }
 
 // Apply folds one entry. It returns an error only when the engine must stop:
@@ -230,9 +232,13 @@ func (p *pass) foldDoc(d *Doc) {
 	m := &p.s.meta
 	switch d.Kind {
 	case DocConfig:
+		old, first := p.s.Config(), m.ConfigHash == ""
 		m.ConfigHash = d.Hash
 		p.s.config, p.s.silences = nil, nil
 		p.watchesChanged()
+		if !first {
+			p.switched(old, d.By)
+		}
 	case DocRules:
 		m.RulesHash = d.Hash
 		p.s.rules = nil

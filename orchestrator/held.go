@@ -1,5 +1,7 @@
 package orchestrator
 
+import "strings"
+
 // heldTimer is the timer of no incident that looks at what is held back.
 const heldTimer = "held"
 
@@ -112,6 +114,9 @@ func (p *pass) standingTimer(t *TimerFired) {
 		return
 	}
 	p.s.view.Delete(BucketTimer, key)
+	if strings.HasPrefix(t.Name, holdTimer) {
+		p.holdOver(t.Name)
+	}
 	if t.Name == heldTimer {
 		p.s.meta.HeldTimer = 0
 		p.reviewHeld()

@@ -59,6 +59,9 @@ type Incident struct {
 	Times     int   `json:"times,omitempty"`
 	// Flaps is when signals that flap are looked at.
 	Flaps int64 `json:"flaps,omitempty"`
+	// CheckSuspect says why the check rather than a deployment is suspect: different
+	// deployments failed it.
+	CheckSuspect string `json:"check_suspect,omitempty"`
 	// Cleared is the deployment that was found not to be the cause.
 	Cleared string `json:"cleared,omitempty"`
 	// Upstream is the node that several projects of this incident depend on; Also
@@ -208,6 +211,8 @@ type Approval struct {
 	Auto bool `json:"auto,omitempty"`
 	// Counted is set when it was counted as an automatic action of the hour.
 	Counted bool `json:"counted,omitempty"`
+	// Not says why the machine does not act alone where policy would let it.
+	Not string `json:"not,omitempty"`
 	// Rule says in words which policy decided this.
 	Rule  string `json:"rule,omitempty"`
 	Votes []Vote `json:"votes,omitempty"`
@@ -347,6 +352,10 @@ type Hold struct {
 	By     string `json:"by"`
 	Reason string `json:"reason"`
 	Since  int64  `json:"since"`
+	// Owner is the person who answers for it; Until is when it ends by itself, 0 when
+	// somebody has to lift it.
+	Owner string `json:"owner,omitempty"`
+	Until int64  `json:"until,omitempty"`
 }
 
 // Owner is who may act for a partition.

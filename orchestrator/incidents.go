@@ -280,10 +280,21 @@ func (p *pass) ackOver(l *loaded) {
 }
 
 // line adds to the timeline.
-func (p *pass) line(l *loaded, actor, text string) {
+func (p *pass) line(l *loaded, actor, text string) { p.lineOf(l, actor, text, maxLine) }
+
+// sayLong is line for decisions, which name all that they looked at.
+func (p *pass) sayLong(l *loaded, text string) { p.lineOf(l, "backout", text, maxDecision) }
+
+// maxLine and maxDecision bound one line of a timeline, in bytes.
+const (
+	maxLine     = 600
+	maxDecision = 1500
+)
+
+func (p *pass) lineOf(l *loaded, actor, text string, most int) {
 	inc := l.inc
 	if inc.Lines < maxLines {
-		p.s.save(BucketHistory, historyKey(inc.N, inc.Lines), &Line{At: p.now, Actor: actor, Text: clip(text, 600), Seq: p.seq})
+		p.s.save(BucketHistory, historyKey(inc.N, inc.Lines), &Line{At: p.now, Actor: actor, Text: clip(text, most), Seq: p.seq})
 	}
 	inc.Lines++
 	p.changed(l)

@@ -59,8 +59,10 @@ func (p *pass) refused(l *loaded, st *Step, node *Node, r *refusal) {
 	case "park":
 		p.park(l, st, node, r.reason)
 	case "ask":
-		if st.Preview == nil {
+		if st.Preview == nil || p.v2() && !builtIn(node.Action) {
 			if p.to(l, st, "ask", r.reason) {
+				st.Approval = nil // what was agreed counts no more
+				st.Waiting = "another look at what it would do"
 				p.work(l, st, WorkPreview, prioRead)
 			}
 			return

@@ -32,6 +32,7 @@ func (p *pass) promoted(project, env string, pr promotion) {
 		endServing(old, pr.at)
 		p.s.save(BucketDeploy, key, old)
 	}
+	p.wentBack(project, env, e.Promoted, pr)
 	p.ledgerAdd(project, env, Deployment{ID: pr.id, URL: pr.url, Commit: pr.commit, Release: pr.release, At: pr.at, Ready: true})
 	d, key := p.ledgerFind(project, env, pr.id)
 	if d != nil {
@@ -46,9 +47,13 @@ func (p *pass) promoted(project, env string, pr promotion) {
 	e.Promoted, e.PromotedAt, e.Commit, e.RolledBack, e.Hinted = pr.id, pr.at, pr.commit, pr.rollback, pr.hint
 	e.Release = pr.release
 	p.s.saveEnv(project, env, e)
+	if !pr.hint {
+		p.adopt(project, env, pr.id)
+	}
 	if p.v2() && !pr.rollback {
 		p.whileOpen(project, env, "deployment "+pr.id+" took over")
 		p.overHold(project, env, pr.id)
+		p.superseded(project, env, pr.id)
 	}
 }
 
@@ -137,10 +142,14 @@ func (p *pass) foldObserved(o *Observed) {
 	e.BlindSince = 0
 	e.Serving, e.SeenSeq = o, p.seq
 	id := o.Serving.Deployment
+	confirmed := id == e.Promoted && e.Hinted
 	if id == e.Promoted {
 		e.Hinted = false
 	}
 	p.s.saveEnv(o.Project, o.Environment, e)
+	if confirmed {
+		p.adopt(o.Project, o.Environment, id)
+	}
 	if id != "" && id != e.Promoted && !mixed(o.Serving) {
 		d, _ := p.ledgerFind(o.Project, o.Environment, id)
 		if p.notYet(o, e, d) {

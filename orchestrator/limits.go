@@ -38,12 +38,12 @@ func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
 	if who, what, ok := p.paused(inc.Project); ok {
 		return &refusal{reason: "paused by " + who + what, then: "wait", ms: heldWait, held: true}
 	}
-	if p.mode(inc) == Shadow {
+	if p.mode(inc, node.Action) == Shadow {
 		return &refusal{reason: "the mode is shadow now", then: "fail"}
 	}
 	env := p.s.Env(inc.Project, inc.Environment)
-	if h := env.Hold; h != nil && node.Spec.Forward && h.N != inc.N {
-		return &refusal{reason: "held by " + h.By + ": " + h.Reason, then: "wait", ms: heldWait, held: true}
+	if h := env.Hold; h.holds(p.now) && node.Spec.Forward && h.N != inc.N {
+		return &refusal{reason: "held by " + h.By + ": " + h.Reason + h.end(p.now), then: "wait", ms: heldWait, held: true}
 	}
 	if node.Spec.Serving && env.Lock != 0 && env.Lock != inc.N {
 		return &refusal{reason: IncidentName(env.Lock) + " is changing " + inc.Project + "/" + inc.Environment, then: "wait", ms: heldWait, held: true}
@@ -67,7 +67,7 @@ func (p *pass) agreed(l *loaded, st *Step, node *Node) *refusal {
 	valid := p.s.Config().Policies.Limits.WithDefaults().ApprovalValid
 	if ap == nil {
 		switch {
-		case node.Approve != nil || p.mode(l.inc) != Live:
+		case node.Approve != nil || p.mode(l.inc, node.Action) != Live:
 			return &refusal{reason: "nobody has approved it", then: "ask"}
 		case p.overdue(st, valid):
 			return &refusal{reason: "it was due at " + p.moment(st.Offered) + " and did not come to it for more than " + span(valid), then: "ask"}
@@ -91,7 +91,7 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 	inc := l.inc
 	lim := p.s.Config().Policies.Limits.WithDefaults()
 	env := p.s.Env(inc.Project, inc.Environment)
-	if mode := p.mode(inc); mode != Live {
+	if mode := p.mode(inc, node.Action); mode != Live && !p.pretend {
 		return "the mode is " + string(mode) + ": every effect needs a person"
 	}
 	if who := p.s.meta.jumped(); who != "" {
@@ -109,6 +109,8 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 		return "the newest signal is " + span(p.now-inc.SignalAt) + " old, more than " + span(lim.SignalAge)
 	case inc.Suspect != nil && inc.StartedAt-inc.Suspect.PromotedAt > lim.AutoWindow:
 		return "it began more than " + span(lim.AutoWindow) + " after the promotion"
+	case inc.CheckSuspect != "":
+		return inc.CheckSuspect
 	case env.RolledBack:
 		return "what serves is itself the result of a rollback"
 	case env.Tripped > 0:

@@ -4,7 +4,7 @@ package orchestrator
 // on that not happening. The plan that set the hold may promote through it.
 func (p *pass) overHold(project, env, id string) {
 	e := p.s.Env(project, env)
-	if e.Hold == nil {
+	if !e.Hold.holds(p.now) {
 		return
 	}
 	l := p.s.incident(e.Hold.N)

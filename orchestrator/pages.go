@@ -14,7 +14,7 @@ func pageSpec() Spec {
 func (p *pass) page(l *loaded, text string) {
 	inc := l.inc
 	p.line(l, "backout", "page: "+text)
-	if p.mode(inc) == Shadow || inc.Snooze > p.now {
+	if p.mode(inc, "") == Shadow || inc.Snooze > p.now {
 		return
 	}
 	p.notePaged(inc)

@@ -192,7 +192,7 @@ func (r *Rehearsal) perform(ref StepRef, kind Work) error {
 	case WorkPreview:
 		rec = Record{Preview: &Previewed{StepRef: ref, Hash: "rehearsed", Text: titled(node)}}
 	case WorkMeasure:
-		rec = Record{Measure: &Measured{StepRef: ref, Data: r.answer(inc, node.Action)}}
+		rec = Record{Measure: &Measured{StepRef: ref, Data: r.answer(inc, node.Gate.Uses)}}
 	case WorkVerify:
 		rec = Record{Verified: &Verified{StepRef: ref, Attempt: st.Attempt.ID, Kind: OutcomeDone}}
 	case WorkDo:
@@ -283,7 +283,7 @@ func (r *Rehearsal) answer(inc *Incident, action string) []byte {
 	switch action {
 	case "vercel.serving":
 		id := r.state.Env(inc.Project, inc.Environment).Promoted
-		return encoded(map[string]any{"domains": r.domains(inc.Project, inc.Environment, id), "proven": true})
+		return encoded(map[string]any{"domains": r.domains(inc.Project, inc.Environment, id), "proven": true, "auto_assign": true})
 	case "probe.http":
 		return encoded(map[string]any{"failed": 0, "passed": 1})
 	case "probe.target":

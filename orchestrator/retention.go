@@ -22,6 +22,7 @@ func (p *pass) forget(l *loaded) {
 			p.s.view.Delete(b, k)
 		}
 	}
+	p.forgetShadow(n)
 	p.s.view.Delete(BucketIncident, incidentKey(n))
 	delete(p.s.loaded, n)
 }

@@ -46,6 +46,8 @@ func (p *pass) ruleVars(ev *Event, env *EnvState, distinct int, open *loaded) ma
 	d := r.deployment
 	d["id"], d["commit"], d["promoted_ms_ago"] = env.Promoted, env.Commit, p.now-env.PromotedAt
 	d["rolled_back"], d["known"] = env.RolledBack, env.Promoted != ""
+	d["named"] = ev.Release != "" && env.Promoted != "" && namesServing(ev.Release, env)
+	r.signal["new"] = ev.FirstSeen > 0 && ev.FirstSeen >= env.PromotedAt
 	o := r.open
 	o["n"], o["playbook"], o["state"] = int64(0), "", ""
 	if open != nil {
@@ -53,6 +55,7 @@ func (p *pass) ruleVars(ev *Event, env *EnvState, distinct int, open *loaded) ma
 	}
 	lim := p.s.Config().Policies.Limits.WithDefaults()
 	r.limit["signal_age"], r.limit["auto_window"], r.limit["min_distinct"] = lim.SignalAge, lim.AutoWindow, int64(lim.MinDistinct)
+	r.limit["ask_window"] = lim.AskWindow
 	r.all["now"] = p.now
 	return r.all
 }

@@ -116,6 +116,10 @@ func (p *pass) commandApprove(c *Command, l *loaded, st *Step, who Person) {
 		p.refuseCommand(c, "what would be done has changed since you looked: now it is "+st.Preview.Text+". Look again and approve that")
 		return
 	}
+	if why := p.staleShown(l, st, node, c.Verb); why != "" {
+		p.refuseCommand(c, why)
+		return
+	}
 	if c.Verb == "reject" {
 		p.line(l, who.ID, "rejected "+st.ID+suffix(c.Text))
 		p.to(l, st, "cancel", "rejected by "+who.ID+suffix(c.Text))

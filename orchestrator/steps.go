@@ -144,6 +144,7 @@ func (p *pass) fail(l *loaded, st *Step, node *Node, why string) {
 	if st.Extra != nil {
 		return
 	}
+	p.gateFailed(l, node)
 	switch node.OnFailure.Do {
 	case FailContinue:
 	case FailAsk:

@@ -37,6 +37,12 @@ func (p *pass) foldTimer(t *TimerFired) {
 	case updateTimer:
 		p.updateOver(l)
 		return
+	case checkTimer:
+		p.checkedAgain(l)
+		return
+	case judgeTimer:
+		p.wouldStill(l)
+		return
 	case snoozeTimer:
 		p.snoozeChecked(l)
 		return

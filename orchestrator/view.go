@@ -31,6 +31,7 @@ const (
 	BucketHeld     Bucket = "held"
 	BucketChange   Bucket = "chg"
 	BucketWatch    Bucket = "watch"
+	BucketShadow   Bucket = "shadow"
 )
 
 // Buckets lists every bucket.
@@ -39,7 +40,7 @@ func Buckets() []Bucket {
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
 		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
-		BucketSilence, BucketHeld, BucketChange, BucketWatch,
+		BucketSilence, BucketHeld, BucketChange, BucketWatch, BucketShadow,
 	}
 }
 

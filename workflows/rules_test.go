@@ -55,6 +55,10 @@ func TestEmbeddedRules(t *testing.T) {
 		{"unsigned", change{"auth": false}, none, none, "urgent_without_suspect"},
 		{"no promotion known", none, change{"known": false, "id": "", "promoted_ms_ago": int64(1_700_000_000_000)}, none, "urgent_without_suspect"},
 		{"promoted long ago", none, change{"promoted_ms_ago": 30*minute + 1}, none, "urgent_without_suspect"},
+		{"promoted long ago, named and new", change{"new": true}, change{"promoted_ms_ago": 30*minute + 1, "named": true}, none, "late_deployment"},
+		{"promoted long ago, named and old", none, change{"promoted_ms_ago": 30*minute + 1, "named": true}, none, "urgent_without_suspect"},
+		{"promoted long ago, new and not named", change{"new": true}, change{"promoted_ms_ago": 30*minute + 1}, none, "urgent_without_suspect"},
+		{"promoted yesterday, named and new", change{"new": true}, change{"promoted_ms_ago": 24*60*minute + 1, "named": true}, none, "urgent_without_suspect"},
 		{"what serves is a rollback", none, change{"rolled_back": true}, none, "urgent_without_suspect"},
 		{"a warning while something is open", change{"severity": "warning"}, none, change{"n": int64(4), "state": "mitigating"}, "joins_open"},
 		{"a warning after it was resolved", change{"severity": "warning"}, none, change{"n": int64(4), "state": "resolved"}, "recorded"},
@@ -67,10 +71,10 @@ func TestEmbeddedRules(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			vars := map[string]any{
-				"signal":     map[string]any{"type": "backout.alert.firing", "severity": "critical", "source": "sentry", "name": "x", "project": "shop", "environment": "production", "component": "", "release": "", "provider": "", "age_ms": minute, "distinct": int64(0), "counted": false, "has_time": true, "auth": true},
-				"deployment": map[string]any{"id": "dpl_1", "commit": "c", "promoted_ms_ago": 3 * minute, "rolled_back": false, "known": true},
+				"signal":     map[string]any{"type": "backout.alert.firing", "severity": "critical", "source": "sentry", "name": "x", "project": "shop", "environment": "production", "component": "", "release": "", "provider": "", "age_ms": minute, "distinct": int64(0), "counted": false, "has_time": true, "auth": true, "new": false},
+				"deployment": map[string]any{"id": "dpl_1", "commit": "c", "promoted_ms_ago": 3 * minute, "rolled_back": false, "known": true, "named": false},
 				"open":       map[string]any{"n": int64(0), "playbook": "", "state": ""},
-				"limit":      map[string]any{"signal_age": 20 * minute, "auto_window": 30 * minute, "min_distinct": int64(3)},
+				"limit":      map[string]any{"signal_age": 20 * minute, "auto_window": 30 * minute, "ask_window": 24 * 60 * minute, "min_distinct": int64(3)},
 				"now":        int64(1_700_000_000_000),
 			}
 			for name, ch := range map[string]change{"signal": c.signal, "deployment": c.deployment, "open": c.open} {

@@ -50,6 +50,7 @@ type app struct {
 	clustered bool
 	engine    *engine.Engine
 	store     *store.Store
+	actions   *actionSet
 	public    net.Listener
 	admin     net.Listener
 	closing   []cleanup
@@ -100,6 +101,7 @@ func (a *app) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.actions = actions
 	registry := prometheus.NewRegistry()
 	if err := a.startEngine(ctx, st, actions, registry); err != nil {
 		return err
@@ -254,7 +256,7 @@ func (a *app) listenAdmin(registry *prometheus.Registry) error {
 func (a *app) api(registry *prometheus.Registry, parse func(string) (orchestrator.Command, error)) *console.API {
 	return console.New(console.Options{
 		Backend: a.engine, Parse: parse, Help: gateway.Help(), Ready: a.ready, Cluster: a.cluster, Backup: a.backup, NewID: func() string { id, _ := randomHex(12); return id },
-		Blob: a.bus.Blob, Again: a.again,
+		Blob: a.bus.Blob, Again: a.again, DryRun: a.dryRun,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Open: loopback(a.cfg.Instance.AdminListen), Logger: a.o.Logger,
 	})
 }

@@ -68,5 +68,19 @@ func (a *app) configure(ctx context.Context, docs []orchestrator.Doc, cfg orches
 		a.o.Logger.WarnContext(ctx, "this machine's configuration or playbooks differ from the cluster's, which count; `backout config apply` changes them for all", "documents", len(records))
 		return nil
 	}
+	if err := a.tellSwitches(ctx, &cfg); err != nil {
+		return err
+	}
 	return a.engine.Configure(ctx, records...)
+}
+
+// tellSwitches says at a start what a changed file lets act alone.
+func (a *app) tellSwitches(ctx context.Context, cfg *orchestrator.Config) error {
+	return a.engine.Read(ctx, 0, func(s *orchestrator.State) error {
+		switches := s.SwitchesTo(cfg, "the configuration file, at this start,")
+		for i := range switches {
+			a.o.Logger.WarnContext(ctx, switches[i].Sentence(), "project", switches[i].Project, "action", switches[i].Action)
+		}
+		return nil
+	})
 }

@@ -73,14 +73,17 @@ type shopOptions struct {
 	Heartbeat bool
 	// Serve are more arguments of serve.
 	Serve []string
-	// Mode is the mode, live when empty; Veto lets policy roll back alone after it, and
-	// PerHour bounds how often.
-	Mode, Veto string
-	PerHour    int
+	// Veto lets policy roll back alone after it, PerHour bounds how often.
+	Veto    string
+	PerHour int
 	// Probe has an own probe, which the deployment to go back to is asked as well.
 	Probe bool
 	// CuredWithin and ProvenWithin bound the gates after a rollback, when not empty.
 	CuredWithin, ProvenWithin, ProvenEvery string
+	// Mode is that of the whole configuration, live when empty. With it, policy would
+	// do everything alone. Meter stands between Backout and the sandbox.
+	Mode  string
+	Meter *meter
 	// Payments asks the sandbox's Stripe and Toss which webhooks did not arrive.
 	Payments bool
 }
@@ -155,7 +158,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.urls, "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

@@ -164,6 +164,10 @@ func printIncident(w io.Writer, i *console.Incident) error {
 	if i.Suspect != nil {
 		fmt.Fprintf(w, "Suspect %s, score %d of 1000: %s\n", i.Suspect.DeploymentID, i.Suspect.Score, strings.Join(i.Suspect.Reasons, "; "))
 	}
+	fmt.Fprintf(w, "Clocks: %s\n", i.ClocksText)
+	if i.Pinned != "" {
+		fmt.Fprintf(w, "%s\n", i.Pinned)
+	}
 	printKnown(w, i)
 	fmt.Fprintf(w, "\nPlaybook %s\n", i.Playbook)
 	for _, s := range i.Steps {

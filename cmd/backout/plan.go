@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/orchestrator"
 	"github.com/aimarketplace/backout/workflows"
 )
@@ -28,7 +29,7 @@ func planCommand() *cobra.Command {
 	c := &cobra.Command{Use: "plan", Short: "List, check, print and draw playbooks", Example: "  backout plan show rollback"}
 	var folder string
 	c.PersistentFlags().StringVar(&folder, "workflows", "", "folder whose playbooks override the embedded ones")
-	c.AddCommand(planList(&folder), planShow(&folder), planGraph(&folder), planLint(&folder), planCard())
+	c.AddCommand(planList(&folder), planShow(&folder), planGraph(&folder), planLint(&folder), planCard(), planDryRun())
 	return c
 }
 
@@ -242,7 +243,7 @@ start; restart for those. On a cluster this is the only way to change any of it.
 			if err != nil {
 				return err
 			}
-			var answer map[string]string
+			var answer console.Changed
 			for _, one := range append(docs, d) {
 				if err := f.client().post(c.Context(), "/api/v1/config", one, &answer); err != nil {
 					return err
@@ -250,6 +251,7 @@ start; restart for those. On a cluster this is the only way to change any of it.
 			}
 			return f.show(c.OutOrStdout(), answer, func() error {
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is the configuration now (%s)\n", file, d.Hash[:12])
+				printSwitches(c.OutOrStdout(), answer.Switches)
 				return err
 			})
 		},

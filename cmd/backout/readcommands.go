@@ -33,7 +33,7 @@ func verdictCommand() *cobra.Command {
 					fmt.Fprintf(w, "Target    %s, %s, served %s\n", v.Target.ID, v.Target.Grade, time.Duration(v.Target.Served)*time.Millisecond)
 				}
 				if v.Hold != nil {
-					fmt.Fprintf(w, "Hold      by %s: %s\n", v.Hold.By, v.Hold.Reason)
+					fmt.Fprintf(w, "Hold      by %s: %s%s\n", v.Hold.By, v.Hold.Reason, holdEnd(v.Hold))
 				}
 				fmt.Fprintf(w, "Answer    %s: %s\n", strings.ToUpper(v.Answer), strings.Join(v.Reasons, "; "))
 				return nil
@@ -102,4 +102,16 @@ func whyCommand() *cobra.Command {
 	f.add(c)
 	c.Flags().StringVar(&origin, "origin", "", "where it came in, such as nats/shop or http/alertmanager; default: all")
 	return c
+}
+
+// holdEnd says who answers for a hold and when it ends.
+func holdEnd(h *orchestrator.Hold) string {
+	text := ""
+	if h.Owner != "" && h.Owner != h.By {
+		text += ", owner " + h.Owner
+	}
+	if h.Until > 0 {
+		return text + ", until " + utc(h.Until)
+	}
+	return text + ", until it is lifted"
 }

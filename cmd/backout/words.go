@@ -31,7 +31,7 @@ func wordCommands() []*cobra.Command {
 		{"dismiss INC", "Close an incident that was none", "backout dismiss INC-1"},
 		{"merge INC INTO", "Make one incident of two", "backout merge INC-2 INC-1"},
 		{"split INC PROJECT", "Take a project out of an incident it was joined to", "backout split INC-1 api"},
-		{"hold set|lift PROJECT", "Keep new deployments out of production, or let them in", "backout hold set shop --reason 'migration tonight'"},
+		{"hold set|lift PROJECT", "Keep new deployments out of production, or let them in", "backout hold set shop --until 18:00 --reason 'migration tonight'"},
 		{"pause [PROJECT]", "No new effects until unpause", "backout pause shop --reason 'looking'"},
 		{"clock accept", "Say that a clock that jumped is right now", "backout clock accept"},
 		{"unpause [PROJECT]", "Allow effects again and arm the breaker", "backout unpause shop"},
@@ -45,15 +45,21 @@ func wordCommands() []*cobra.Command {
 
 func wordCommand(use, short, example string) *cobra.Command {
 	var f clientFlags
-	var reason string
+	var reason, until string
 	c := &cobra.Command{Use: use, Short: short, Example: example}
 	f.add(c)
 	c.Flags().StringVar(&reason, "reason", "", "why, for the timeline")
 	verb, _, _ := strings.Cut(use, " ")
+	if verb == "hold" {
+		c.Flags().StringVar(&until, "until", "", "when it ends by itself: 18:00 (UTC), 4h from now, or RFC 3339; default: when it is lifted")
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		words := append([]string{verb}, quoted(args)...)
 		if reason != "" {
 			words = append(words, "--reason", quote(reason))
+		}
+		if until != "" {
+			words = append(words, "--until", quote(until))
 		}
 		return f.sayAndShow(c, strings.Join(words, " "))
 	}

@@ -58,6 +58,8 @@ type Options struct {
 	Blob func(ctx context.Context, hash string) ([]byte, error)
 	// Again reads a line of quarantine once more, of the body that is kept.
 	Again func(q *orchestrator.Quarantined, body []byte) ([]orchestrator.Event, error)
+	// DryRun walks through a playbook or an incident's plan without doing anything.
+	DryRun func(ctx context.Context, o orchestrator.DryOptions) (*orchestrator.DryReport, error)
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// NewID makes the id of a command that has none.
@@ -94,10 +96,12 @@ func (a *API) Handler() http.Handler {
 		"GET /api/v1/upstreams":              a.upstreams,
 		"GET /api/v1/verdict":                a.verdict,
 		"GET /api/v1/deployments":            a.deployments,
+		"GET /api/v1/shadow":                 a.shadow,
 		"GET /api/v1/quarantine":             a.quarantine,
 		"GET /api/v1/quarantine/{name}":      a.quarantined,
 		"GET /api/v1/why":                    a.why,
 		"GET /api/v1/plans":                  a.plans,
+		"GET /api/v1/dry-run":                a.dryRun,
 		"GET /api/v1/state":                  a.state,
 		"GET /api/v1/watches":                a.watches,
 		"GET /api/v1/tokens":                 a.tokens,

@@ -38,6 +38,12 @@ type Incident struct {
 	Pending      string    `json:"pending,omitempty"`
 	ConfirmUntil time.Time `json:"confirm_until,omitzero"`
 	SnoozedUntil time.Time `json:"snoozed_until,omitzero"`
+	// Clocks are the three times that decisions look at, ClocksText tells them with
+	// their limits.
+	Clocks     orchestrator.Clocks `json:"clocks"`
+	ClocksText string              `json:"clocks_text"`
+	// Pinned is what must not be forgotten after a rollback.
+	Pinned string `json:"pinned,omitempty"`
 	// Changes are the last ones in its environment, since a day before it began.
 	Changes  []orchestrator.Change `json:"changes,omitempty"`
 	Steps    []Step                `json:"steps,omitempty"`
@@ -137,6 +143,9 @@ func brief(s *orchestrator.State, inc *orchestrator.Incident, steps []*orchestra
 		PlanHash: inc.Run().Plan, Firing: inc.Firing, Stopped: inc.Stopped, WaitingOn: []string{},
 	}
 	out.known(s, inc)
+	out.Clocks = s.Clocks(inc, s.Meta().Now)
+	out.ClocksText = out.Clocks.Sentence(s.Config().Policies.Limits.WithDefaults())
+	out.Pinned = s.Pinned(inc, steps)
 	if a := inc.Ack; a != nil && a.Expires > s.Meta().Now {
 		out.Acknowledged = &Acknowledged{By: a.By, At: at(a.At), Expires: at(a.Expires)}
 	}

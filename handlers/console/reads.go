@@ -216,11 +216,16 @@ func (a *API) changeConfig(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.By = who.Person
+	switches, err := a.switches(r.Context(), &d)
+	if err != nil {
+		fail(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
 	if err := a.o.Backend.Configure(r.Context(), orchestrator.Record{Doc: &d}); err != nil {
 		fail(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	write(w, http.StatusOK, map[string]string{"hash": d.Hash})
+	write(w, http.StatusOK, Changed{Hash: d.Hash, Switches: switches})
 }
 
 // readable checks that the fold can work with a document.

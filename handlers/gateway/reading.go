@@ -33,6 +33,13 @@ func (r *reading) set(name, value string) error {
 		}
 		name, value = "since_ms", strconv.FormatInt(ms, 10)
 	}
+	if name == "until" {
+		ms, err := r.speech.until(value)
+		if err != nil {
+			return err
+		}
+		name, value = "until_ms", strconv.FormatInt(ms, 10)
+	}
 	if r.cmd.Args == nil {
 		r.cmd.Args = map[string]string{}
 	}

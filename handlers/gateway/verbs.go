@@ -19,7 +19,6 @@ type verb struct {
 // verbs are all commands, in the order in which help shows them.
 func verbs() []verb {
 	reason := []string{"reason"}
-	place := []string{"reason", "environment"}
 	preview := []string{"preview"}
 	return []verb{
 		{"open", `open PROJECT "what people see" [--severity S] [--component C] [--environment E] [--since T] [--playbook P]`, "open an incident by hand", []string{"severity", "component", "environment", "since", "playbook", "reason"}, nil, readOpen},
@@ -41,12 +40,13 @@ func verbs() []verb {
 		{"close", "close [INC-n]", "end a resolved incident", reason, nil, readWhole},
 		{"reopen", "reopen [INC-n]", "take a resolved incident up again", reason, nil, readWhole},
 		{"dismiss", "dismiss [INC-n]", "say that it was no incident", reason, nil, readWhole},
-		{"hold", "hold set|lift PROJECT [--environment E] [--reason \"...\"]", "keep new deployments away from production, or let them in", place, nil, readHold},
+		{"hold", "hold set|lift PROJECT [--until 18:00|4h] [--environment E] [--reason \"...\"]", "keep new deployments away from production, or let them in", []string{"reason", "environment", "until"}, nil, readHold},
 		{"pause", "pause [PROJECT] [--reason \"...\"]", "no new effects, on one project or on all", reason, nil, readPause},
 		{"unpause", "unpause [PROJECT]", "allow effects again and re-arm the breaker", reason, nil, readPause},
 		{"merge", "merge INC-n INC-m", "make one incident of two: the first becomes part of the second", reason, []string{"into"}, readMerge},
 		{"split", "split INC-n PROJECT[/ENVIRONMENT]", "take a project out of an incident it was joined to", reason, nil, readSplit},
 		{"silence", `silence PROJECT 2h --reason "..." [--component C] [--source S] [--name N] | silence end ID`, "signals of a project open and page nothing for a while, at most 7d", []string{"reason", "environment", "component", "source", "name", "for"}, nil, readSilence},
+		{"shadow", "shadow right|wrong|unclear [INC-n] [STEP]", "say whether what Backout would have done was right", reason, nil, readShadow},
 		{"clock", "clock accept", "say that a clock that jumped is right now", reason, nil, readClock},
 		{"help", "help", "show this list", nil, nil, func(*reading) error { return nil }},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +68,13 @@ func (r *Runner) configured(s *Scenario) (orchestrator.Doc, error) {
 	cfg := r.Config
 	if s.Mode != "" {
 		cfg.Mode = orchestrator.Mode(s.Mode)
+	}
+	if len(s.Modes) > 0 {
+		cfg.Projects = slices.Clone(cfg.Projects)
+		cfg.Projects[0].Modes = map[string]orchestrator.Mode{}
+		for action, mode := range s.Modes {
+			cfg.Projects[0].Modes[action] = orchestrator.Mode(mode)
+		}
 	}
 	if s.Confirm != "" {
 		d, err := time.ParseDuration(s.Confirm)

@@ -31,6 +31,8 @@ type Scenario struct {
 	Start string `yaml:"start"`
 	// Mode replaces that of the configuration: shadow, advise or live.
 	Mode string `yaml:"mode"`
+	// Modes narrows the mode for single actions of the first project.
+	Modes map[string]string `yaml:"modes"`
 	// Confirm replaces policies.limits.confirm_before_page, such as 2m or 0s.
 	Confirm string `yaml:"confirm_before_page"`
 	// Target is what the probes find on the own address of the deployment to go back
@@ -115,6 +117,12 @@ type Expect struct {
 	// quarantine.
 	Held        *int `yaml:"held"`
 	Quarantined *int `yaml:"quarantined"`
+	// Shadow are parts of what Backout would have done, in order; all must be named.
+	// Missed counts what people did by hand that it would not have done, and Figures
+	// is what stands for all actions, such as "vercel.rollback 1 right, 0 wrong".
+	Shadow  *[]string `yaml:"shadow"`
+	Missed  *int      `yaml:"missed"`
+	Figures string    `yaml:"figures"`
 	// Findings are the kinds of what Backout finds wrong with itself.
 	Findings *[]string `yaml:"findings"`
 }

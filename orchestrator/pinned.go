@@ -1,0 +1,97 @@
+package orchestrator
+
+import "strings"
+
+// Pinned is what must not be forgotten after a rollback: what serves, that it is not
+// over, what is open and who has it. Empty when nothing was rolled back, or when the
+// incident is over.
+func (s *State) Pinned(inc *Incident, steps []*Step) string {
+	if !inc.State.Open() {
+		return ""
+	}
+	var back, proven, cured *Step
+	for _, st := range steps {
+		node := s.Node(inc, st)
+		if node == nil || st.State != StepDone || st.Chunk > 0 {
+			continue
+		}
+		switch {
+		case node.Spec.Serving && !node.Spec.Forward:
+			back, proven, cured = st, nil, nil
+		case node.Spec.Serving:
+			back = nil // something newer was brought back
+		case st.ID == "proven":
+			proven = st
+		case st.ID == "cured":
+			cured = st
+		}
+	}
+	if back == nil {
+		return ""
+	}
+	parts := []string{s.goneBack(inc, back, proven, cured), "Not over yet: " + s.heldText(inc)}
+	var open []string
+	for _, w := range s.WaitsOn(inc, steps) {
+		if w.Step != "" {
+			open = append(open, w.Step)
+		}
+	}
+	if len(open) > 0 {
+		parts = append(parts, "Open: "+strings.Join(open, ", "))
+	}
+	if inc.CheckSuspect != "" {
+		parts = append(parts, inc.CheckSuspect)
+	}
+	owner := "nobody has it: `ack " + IncidentName(inc.N) + "`"
+	if inc.Ack != nil && inc.Ack.Expires > s.meta.Now {
+		owner = "owner " + inc.Ack.By
+	}
+	return strings.Join(append(parts, owner), ". ")
+}
+
+// goneBack says what serves and how that is known.
+func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
+	var out struct {
+		Target string `json:"deployment_id"`
+	}
+	_ = decode(back.Output, &out)
+	text := "Rolled back to " + out.Target + ", not proven yet"
+	if proven != nil {
+		n := 0
+		if pr, ok := s.Config().Project(inc.Project); ok {
+			if e, ok := pr.Environment(inc.Environment); ok {
+				n = len(e.Domains)
+			}
+		}
+		text = "Rolled back: all " + plural(n, "domain") + " serve " + out.Target
+		if n == 1 {
+			text = "Rolled back: its domain serves " + out.Target
+		}
+	}
+	if cured == nil {
+		return text + "; the symptom is not known to be gone"
+	}
+	return text + " and the symptom has been gone since " + clock(cured.Since)
+}
+
+func (s *State) heldText(inc *Incident) string {
+	h := s.Env(inc.Project, inc.Environment).Hold
+	if h == nil {
+		return "pushes to main may go live again, the cause is still to be found"
+	}
+	return "pushes to main will build but NOT go live until this hold is lifted (" + h.By + ", since " + clock(h.Since) + h.end(s.meta.Now) + ")"
+}
+
+// sayPinned puts it into the timeline once the door is held.
+func (p *pass) sayPinned(l *loaded) {
+	if !p.v2() {
+		return
+	}
+	now := p.s.meta.Now
+	p.s.meta.Now = p.now
+	text := p.s.Pinned(l.inc, l.steps)
+	p.s.meta.Now = now
+	if text != "" {
+		p.sayLong(l, text)
+	}
+}
