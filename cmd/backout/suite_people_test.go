@@ -17,7 +17,7 @@ func TestNights_people(t *testing.T) {
 				s.ship("dpl_new", "0123abc", false)
 				s.waitServing("dpl_new")
 				s.say("approve INC-1 back")
-				s.says("INC-1", "dpl_new instead of dpl_bad; nothing is countered")
+				s.says("INC-1", "what was asked about dpl_bad is void")
 				s.stays(2 * time.Second)
 			},
 		},
