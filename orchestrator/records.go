@@ -23,6 +23,8 @@ type Record struct {
 	Reading  *Reading     `json:"read,omitempty"`
 	Upstream *Upstream    `json:"up,omitempty"`
 
+	Migrations *CommitMigrations `json:"mig,omitempty"`
+
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	Trim       *Trim       `json:"trim,omitempty"`
 	Clock      *ClockJump  `json:"clock,omitempty"`
