@@ -23,7 +23,7 @@
 //	GET    /_sandbox/state   what its API hides
 //	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup,
 //	                         stripeSetup, tossSetup, statusSetup, supabaseSetup
-//	POST   /_sandbox/world   GitHub only: deployments, runs and secret scanning alerts, see gitHubWorld
+//	POST   /_sandbox/world   GitHub only: deployments, runs, trees and secret scanning alerts, see gitHubWorld
 //
 // and Vercel POST /_sandbox/deploy (a push was built, see deployOrder) and POST
 // /_sandbox/alias (somebody else asks for a rollback or promote, see aliasOrder), SendGrid
@@ -109,6 +109,7 @@
 //	a new run is not listed at once                int 6       TestGitHub_newRunIsNotListedAtOnce
 //	conclusions; a run can end with a push         issue 2     TestGitHub_conclusionAndDeploy
 //	401 404 422; at most 25 inputs                 int 6       TestGitHub_refusals
+//	trees, folder by folder                        nights 5    TestGitHub_trees
 //	429 is a secondary rate limit                  int 6       TestGitHub_throttleIsASecondaryLimit
 //
 //	Slack (with the real slack-go)
