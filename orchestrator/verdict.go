@@ -117,8 +117,8 @@ func unfit(d *Deployment) string {
 }
 
 func (s *State) graded(project, env string, d Deployment, v Verdict, now int64) Verdict {
-	r := Reason{}
-	v.Target, r = s.grade(project, env, &d, now)
+	target, r := s.grade(project, env, &d, now)
+	v.Target = target
 	v.Answer = r.Says
 	v.Reasons = append(v.Reasons, r.Text)
 	return v

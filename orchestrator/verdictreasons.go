@@ -145,11 +145,15 @@ func (v *Verdict) between(from, to *Deployment) {
 	evidence := "prisma/migrations of the two commits"
 	switch {
 	case len(since) > 0:
-		v.add(Reason{Kind: "migrations", Says: VerdictAsk, Evidence: evidence,
-			Text: plural(len(since), "migration") + " since, whose class is not known: " + several(since)})
+		v.add(Reason{
+			Kind: "migrations", Says: VerdictAsk, Evidence: evidence,
+			Text: plural(len(since), "migration") + " since, whose class is not known: " + several(since),
+		})
 	case len(lost) > 0:
-		v.add(Reason{Kind: "migrations", Says: VerdictAsk, Evidence: evidence,
-			Text: "what serves lacks " + plural(len(lost), "migration") + " that the target has: " + several(lost)})
+		v.add(Reason{
+			Kind: "migrations", Says: VerdictAsk, Evidence: evidence,
+			Text: "what serves lacks " + plural(len(lost), "migration") + " that the target has: " + several(lost),
+		})
 	default:
 		v.add(Reason{Kind: "migrations", Text: "no migration between", Evidence: evidence})
 	}
@@ -159,8 +163,10 @@ func (v *Verdict) between(from, to *Deployment) {
 func (v *Verdict) reverts(from, to *Deployment, set *Settings) {
 	v.Variables = variablesSince(to, set)
 	if len(v.Variables) > 0 {
-		v.add(Reason{Kind: "variables", Says: VerdictAsk, Evidence: "changed after " + to.ID + " was built at " + day(to.At),
-			Text: plural(len(v.Variables), "variable") + " would have the value of before: " + several(v.Variables)})
+		v.add(Reason{
+			Kind: "variables", Says: VerdictAsk, Evidence: "changed after " + to.ID + " was built at " + day(to.At),
+			Text: plural(len(v.Variables), "variable") + " would have the value of before: " + several(v.Variables),
+		})
 	}
 	if from.Crons == nil || to.Crons == nil {
 		return
@@ -198,8 +204,10 @@ func (v *Verdict) situation(e *EnvState, set *Settings, now int64) {
 	}
 	if e.Serving != nil && e.Serving.Serving.Rolling != nil {
 		r := e.Serving.Serving.Rolling
-		v.add(Reason{Kind: "rolling", Says: VerdictAsk, Evidence: "seen at " + day(e.Serving.At),
-			Text: "a rolling release is active, " + r.Canary + " takes a part of the traffic: going back to " + r.Base + " aborts it"})
+		v.add(Reason{
+			Kind: "rolling", Says: VerdictAsk, Evidence: "seen at " + day(e.Serving.At),
+			Text: "a rolling release is active, " + r.Canary + " takes a part of the traffic: going back to " + r.Base + " aborts it",
+		})
 	}
 	if e.BlindSince > 0 {
 		v.add(Reason{Kind: "blind", Says: VerdictAsk, Text: "the provider cannot be read since " + day(e.BlindSince), Evidence: span(max(0, now-e.BlindSince)) + " without an answer"})

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -21,9 +22,7 @@ func (h *harness) setup(project obj, more ...obj) {
 		body["projects"] = []obj{project}
 	}
 	for _, m := range more {
-		for k, v := range m {
-			body[k] = v
-		}
+		maps.Copy(body, m)
 	}
 	h.want(200, "POST", h.urls.Vercel+"/_sandbox/setup", body)
 }
