@@ -51,15 +51,26 @@ func (p *pass) noteChange(project, env string, c *Change) {
 	p.s.save(BucketChange, key, c)
 	p.forgetChanges(project, env)
 	p.whileOpen(project, env, c.sentence(p.now))
-	if set := p.s.Settings(project, env); rotates(c.Kind) && (set.Rotated == nil || set.Rotated.At <= c.At) {
+	set := p.s.Settings(project, env)
+	switch kind := plainKind(c.Kind); {
+	case rotates(kind) && (set.Rotated == nil || set.Rotated.At <= c.At):
 		set.Rotated = c
-		p.saveSettings(project, env, &set)
+	case kind == "secret kept" && set.Rotated != nil: // it was told by mistake
+		set.Rotated = nil
+	default:
+		return
 	}
+	p.saveSettings(project, env, &set)
+}
+
+// plainKind is a kind however its words are joined.
+func plainKind(kind string) string {
+	return strings.ToLower(strings.NewReplacer("-", " ", "_", " ").Replace(kind))
 }
 
 // rotates reports whether a kind of change is the rotation of a secret.
 func rotates(kind string) bool {
-	switch strings.ToLower(strings.NewReplacer("-", " ", "_", " ").Replace(kind)) {
+	switch kind {
 	case "secret", "secret rotation", "secret rotated", "rotation":
 		return true
 	}

@@ -1,8 +1,8 @@
 package orchestrator
 
 import (
+	"maps"
 	"slices"
-	"strings"
 )
 
 // Bounds of what the ledger keeps of one deployment.
@@ -67,88 +67,6 @@ func (p *pass) notListed(ds *Deployments) {
 	}
 }
 
-// foldSettings takes in plan, retention, variables and crons, and notes as a change
-// what became different since they were read last.
-func (p *pass) foldSettings(ds *Deployments) {
-	set := p.s.Settings(ds.Project, ds.Environment)
-	p.settingsChanged(ds, &set)
-	if c := ds.Crons; c != nil {
-		if d, key := p.ledgerFind(ds.Project, ds.Environment, c.Deployment); d != nil && (d.Crons == nil || !slices.Equal(*d.Crons, c.List)) {
-			list := append([]string{}, c.List...)
-			d.Crons = &list
-			p.s.save(BucketDeploy, key, d)
-		}
-		set.Crons = c
-	}
-	if len(ds.Variables) > 0 {
-		set.Variables = ds.Variables
-	}
-	set.Plan, set.RetentionDays = or(ds.Plan, set.Plan), ds.RetentionDays
-	p.saveSettings(ds.Project, ds.Environment, &set)
-}
-
-// settingsChanged notes one change for all that differs from the last look.
-func (p *pass) settingsChanged(ds *Deployments, set *Settings) {
-	var parts []string
-	kind := "cron"
-	if len(set.Variables) > 0 && len(ds.Variables) > 0 {
-		if text := variablesChanged(set.Variables, ds.Variables); text != "" {
-			parts, kind = append(parts, text), "environment"
-		}
-	}
-	if old, c := set.Crons, ds.Crons; old != nil && c != nil {
-		if text := differs(old.List, c.List); text != "" {
-			parts = append(parts, "cron "+text)
-		}
-	}
-	if len(parts) > 0 {
-		p.noteChange(ds.Project, ds.Environment, &Change{At: p.now, Kind: kind, Title: clip(join(parts), 200)})
-	}
-}
-
-// variablesChanged says which variables came, went or got another value.
-func variablesChanged(old, now []VariableAt) string {
-	var parts []string
-	for _, v := range now {
-		i := slices.IndexFunc(old, func(x VariableAt) bool { return x.Key == v.Key })
-		switch {
-		case i < 0:
-			parts = append(parts, v.Key+" added")
-		case old[i].At != v.At:
-			parts = append(parts, v.Key+" changed")
-		}
-	}
-	for _, v := range old {
-		if !slices.ContainsFunc(now, func(x VariableAt) bool { return x.Key == v.Key }) {
-			parts = append(parts, v.Key+" removed")
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// differs says what of two sorted lists is only in one.
-func differs(old, now []string) string {
-	var parts []string
-	for _, x := range only(now, old) {
-		parts = append(parts, x+" added")
-	}
-	for _, x := range only(old, now) {
-		parts = append(parts, x+" removed")
-	}
-	return strings.Join(parts, ", ")
-}
-
-// only are the members of a that b does not have.
-func only(a, b []string) []string {
-	var out []string
-	for _, x := range a {
-		if !slices.Contains(b, x) {
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
 // deploysWorth reports whether a list says anything that is not known.
 func (s *State) deploysWorth(ds *Deployments) bool {
 	rows := s.ledger(ds.Project, ds.Environment)
@@ -176,6 +94,9 @@ func (s *State) deploysWorth(ds *Deployments) bool {
 
 // domainsMoved keeps per domain which deployment served it from when to when.
 func (p *pass) domainsMoved(o, before *Observed) {
+	if before != nil && maps.Equal(before.Serving.Domains, o.Serving.Domains) {
+		return
+	}
 	for _, r := range p.s.ledger(o.Project, o.Environment) {
 		changed := false
 		for _, host := range sortedKeys(o.Serving.Domains) {
@@ -206,49 +127,6 @@ func (d *Deployment) servesDomain(host string, serves bool, at int64) bool {
 	case !serves && i >= 0:
 		d.Domains[i].To = max(at, d.Domains[i].From)
 		return true
-	}
-	return false
-}
-
-// CommitMigrations are the migrations in a commit: the folders of prisma/migrations,
-// sorted, the newest 50 of All.
-type CommitMigrations struct {
-	Project string   `json:"project"`
-	Commit  string   `json:"commit"`
-	Names   []string `json:"names,omitempty"`
-	All     int      `json:"all"`
-}
-
-// foldMigrations notes the migrations of a commit with every deployment of it.
-func (p *pass) foldMigrations(m *CommitMigrations) {
-	pr, ok := p.s.Config().Project(m.Project)
-	if !ok || !p.v2() {
-		return
-	}
-	for i := range pr.Environments {
-		env := pr.Environments[i].ID
-		for _, r := range p.s.ledger(m.Project, env) {
-			if r.d.Commit != m.Commit || r.d.Migrations != nil {
-				continue
-			}
-			names := m.Names[max(0, len(m.Names)-maxMigrations):]
-			r.d.Migrations = &Migrations{Names: names, All: m.All}
-			p.s.save(BucketDeploy, r.key, r.d)
-			p.s.touch(m.Project, env)
-		}
-	}
-}
-
-// migrationsWorth reports whether a deployment of this commit lacks its migrations.
-func (s *State) migrationsWorth(m *CommitMigrations) bool {
-	pr, ok := s.Config().Project(m.Project)
-	if !ok {
-		return false
-	}
-	for i := range pr.Environments {
-		if slices.ContainsFunc(s.ledger(m.Project, pr.Environments[i].ID), func(r ledgerRow) bool { return r.d.Commit == m.Commit && r.d.Migrations == nil }) {
-			return true
-		}
 	}
 	return false
 }

@@ -107,43 +107,5 @@ func (s *State) newestFirst(project, env string) []*Deployment {
 	return out
 }
 
-// Settings are what is known of an environment beside what serves it.
-type Settings struct {
-	// Plan is the provider's, such as hobby; RetentionDays is after how many days it
-	// deletes production deployments, 0 for never or not told.
-	Plan          string `json:"plan,omitempty"`
-	RetentionDays int    `json:"retention_days,omitempty"`
-	// Variables are the environment's, without values.
-	Variables []VariableAt `json:"variables,omitempty"`
-	// Crons are those of the deployment that serves.
-	Crons *CronsOf `json:"crons,omitempty"`
-	// Rotated is the newest rotation of a secret: what was built before it has the
-	// old one.
-	Rotated *Change `json:"rotated,omitempty"`
-	// Ahead are migrations that the serving code has and the database does not, as
-	// whoever compares them tells; RestorePoint is the newest verified one. Nobody
-	// tells either yet.
-	Ahead        []string      `json:"ahead,omitempty"`
-	RestorePoint *RestorePoint `json:"restore_point,omitempty"`
-}
-
-// RestorePoint is a copy of a database that was tried. At is Unix milliseconds.
-type RestorePoint struct {
-	At   int64  `json:"at"`
-	Name string `json:"name"`
-}
-
-// Settings of an environment.
-func (s *State) Settings(project, env string) Settings {
-	var out Settings
-	s.load(BucketSettings, joinKey(project, env), &out)
-	return out
-}
-
-func (p *pass) saveSettings(project, env string, set *Settings) {
-	p.s.save(BucketSettings, joinKey(project, env), set)
-	p.s.touch(project, env)
-}
-
 // sortedKeys are the keys of a map in the order everybody gets.
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -70,6 +70,10 @@ func verdictRows() []verdictRow {
 		}},
 		{name: "built before a rotation", answer: "refuse", target: "dpl_old", says: "before a secret was rotated", after: func(b *book) { b.changedKind("secret", b.now-minute) }},
 		{name: "built after a rotation", answer: "safe", target: "dpl_old", after: func(b *book) { b.changedKind("secret rotation", b.now-5*aDay) }},
+		{name: "a rotation told by mistake", answer: "safe", target: "dpl_old", after: func(b *book) {
+			b.changedKind("secret", b.now-minute)
+			b.changedKind("secret-kept", b.now)
+		}},
 		{name: "another change", answer: "safe", target: "dpl_old", after: func(b *book) { b.changedKind("flag", b.now-minute) }},
 		{name: "variables revert", answer: "ask", target: "dpl_old", says: "1 variable would have the value of before: B", told: func(b *book, ds *orchestrator.Deployments) {
 			ds.Variables = []orchestrator.VariableAt{{Key: "A", At: b.now - 5*aDay}, {Key: "B", At: b.now - aDay}}

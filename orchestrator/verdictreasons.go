@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// maxPassed bounds how many deployments that are no target are told of.
+const maxPassed = 10
+
 // planHobby goes back to the previous production deployment only.
 const planHobby = "hobby"
 
@@ -63,6 +66,7 @@ func (s *State) base(e *EnvState, from string, ds []*Deployment) *Deployment {
 func (v *Verdict) choose(older []*Deployment, set *Settings, now int64) *Deployment {
 	var refused *Deployment
 	var first string
+	passed := 0
 	for _, d := range older {
 		why := unfitNow(d, set, now)
 		offered := d.Ready && d.Candidate && !d.Gone
@@ -76,8 +80,10 @@ func (v *Verdict) choose(older []*Deployment, set *Settings, now int64) *Deploym
 		if why == nil {
 			return d
 		}
-		v.Because = append(v.Because, *why)
-		v.Reasons = append(v.Reasons, why.Text)
+		if passed++; passed <= maxPassed {
+			v.Because = append(v.Because, *why)
+			v.Reasons = append(v.Reasons, why.Text)
+		}
 		if why.Kind == "secret" && refused == nil {
 			refused = d
 		}
@@ -97,7 +103,7 @@ func (v *Verdict) refuse(d *Deployment, set *Settings) *Deployment {
 	v.Answer = VerdictRefuse
 	v.Target = Target{ID: d.ID, URL: d.URL, Commit: d.Commit, Grade: GradeUnknown}
 	v.Reasons = append(v.Reasons, "every deployment that could be gone back to was built before a secret was rotated: fix forward, or build one of them anew")
-	v.Because = append(v.Because, Reason{Kind: "secret", Says: VerdictRefuse, Text: set.Rotated.Title, Evidence: "told at " + day(set.Rotated.At)})
+	v.Because = append(v.Because, Reason{Kind: "secret", Says: VerdictRefuse, Text: "a secret was rotated: " + set.Rotated.Title, Evidence: "told at " + day(set.Rotated.At)})
 	return nil
 }
 
@@ -216,41 +222,4 @@ func (v *Verdict) situation(e *EnvState, set *Settings, now int64) {
 		v.add(Reason{Kind: "hold", Text: "held by " + e.Hold.By + suffix(e.Hold.Reason), Evidence: "since " + day(e.Hold.Since)})
 	}
 	v.Restore = set.RestorePoint
-}
-
-// LedgerLine is a deployment of the ledger as people read it.
-type LedgerLine struct {
-	Deployment
-	// Grade is proven, served, unknown or bad.
-	Grade string `json:"grade"`
-	// VariablesSince were changed after it was built; CronsSince differ from those of
-	// what serves.
-	VariablesSince []string `json:"variables_since,omitempty"`
-	CronsSince     []string `json:"crons_since,omitempty"`
-}
-
-// Ledger lists the deployments of an environment, newest first, with what is known.
-func (s *State) Ledger(project, env string) []LedgerLine {
-	set, serves := s.Settings(project, env), s.Env(project, env).Promoted
-	out := []LedgerLine{}
-	var crons *[]string
-	all := s.Deployments(project, env)
-	for i := range all {
-		if all[i].ID == serves {
-			crons = all[i].Crons
-		}
-	}
-	for i := range all {
-		d := &all[i]
-		target, _ := s.grade(project, env, d, s.meta.Now)
-		l := LedgerLine{Deployment: *d, Grade: target.Grade, VariablesSince: variablesSince(d, &set)}
-		if d.Bad != "" {
-			l.Grade = GradeBad
-		}
-		if d.Crons != nil && crons != nil {
-			l.CronsSince = append(only(*crons, *d.Crons), only(*d.Crons, *crons)...)
-		}
-		out = append(out, l)
-	}
-	return out
 }

@@ -81,8 +81,12 @@ func (a *redeploy) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Ou
 	if err != nil {
 		return orchestrator.Output{}, err
 	}
-	if made, found, err := a.find(ctx, in.Project, c); err != nil || found {
-		return building(made.id()), err
+	made, found, err := a.find(ctx, in.Project, c)
+	switch {
+	case err != nil:
+		return orchestrator.Output{}, err
+	case found:
+		return building(made.id()), nil
 	}
 	serves, err := s.settled(in.Expect, "")
 	switch {
