@@ -157,6 +157,14 @@ type Serving struct {
 	Deployment string            `json:"deployment"`
 	Domains    map[string]string `json:"domains,omitempty"`
 	AutoAssign bool              `json:"auto_assign"`
+	// Rolling is set while a canary takes part of the traffic; Deployment is its base.
+	Rolling *Rolling `json:"rolling,omitempty"`
+}
+
+// Rolling is a rolling release that is active.
+type Rolling struct {
+	Base   string `json:"base"`
+	Canary string `json:"canary"`
 }
 
 type callError struct {

@@ -39,12 +39,42 @@ func (p *pass) changeEvent(ev *Event) (uint64, string) {
 		at = p.now
 	}
 	c := Change{At: at, Kind: or(ev.Labels["kind"], "change"), Title: clip(or(ev.Name, ev.Summary), 200), By: clip(ev.Labels["by"], 60)}
-	key := binary.BigEndian.AppendUint64(changePrefix(ev.Project, ev.Environment), uint64(at))
-	key = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint64(key, p.seq), uint16(p.idx))
-	p.s.save(BucketChange, key, &c)
-	p.forgetChanges(ev.Project, ev.Environment)
-	p.whileOpen(ev.Project, ev.Environment, c.sentence(p.now))
+	p.noteChange(ev.Project, ev.Environment, &c)
 	return 0, "noted as a change: " + c.sentence(p.now)
+}
+
+// noteChange remembers a change, and a rotated secret for good: what was built before
+// has the old one.
+func (p *pass) noteChange(project, env string, c *Change) {
+	key := binary.BigEndian.AppendUint64(changePrefix(project, env), uint64(c.At))
+	key = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint64(key, p.seq), uint16(p.idx))
+	p.s.save(BucketChange, key, c)
+	p.forgetChanges(project, env)
+	p.whileOpen(project, env, c.sentence(p.now))
+	set := p.s.Settings(project, env)
+	switch kind := plainKind(c.Kind); {
+	case rotates(kind) && (set.Rotated == nil || set.Rotated.At <= c.At):
+		set.Rotated = c
+	case kind == "secret kept" && set.Rotated != nil: // it was told by mistake
+		set.Rotated = nil
+	default:
+		return
+	}
+	p.saveSettings(project, env, &set)
+}
+
+// plainKind is a kind however its words are joined.
+func plainKind(kind string) string {
+	return strings.ToLower(strings.NewReplacer("-", " ", "_", " ").Replace(kind))
+}
+
+// rotates reports whether a kind of change is the rotation of a secret.
+func rotates(kind string) bool {
+	switch kind {
+	case "secret", "secret rotation", "secret rotated", "rotation":
+		return true
+	}
+	return false
 }
 
 // whileOpen tells an open incident of a change: whoever looks for the cause must

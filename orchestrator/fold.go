@@ -20,7 +20,8 @@ import (
 //	   of polled sources become signals, and a source that falls silent a finding;
 //	   signals are held back, confirmed, damped, correlated over projects and
 //	   counted past a budget; the suspect is weighed again; what goes live over
-//	   a hold pages
+//	   a hold pages; the verdict is kept and knows plan, retention, secrets, migrations,
+//	   variables, crons and rolling releases; the ledger keeps 200 deployments
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.
@@ -139,6 +140,9 @@ func (f *Fold) Apply(s *State, e Entry) (*Folded, error) {
 			return nil, err
 		}
 	}
+	if err := p.keepVerdicts(); err != nil {
+		return nil, err
+	}
 	m.Cursor, m.Now = e.Seq, p.now
 	p.link(e)
 	s.metaDirty = true
@@ -191,6 +195,8 @@ func (p *pass) record(r *Record) error {
 		p.foldObserved(r.Observed)
 	case r.Deploys != nil:
 		p.foldDeployments(r.Deploys)
+	case r.Migrations != nil:
+		p.foldMigrations(r.Migrations)
 	case r.Timer != nil:
 		p.foldTimer(r.Timer)
 	case r.Reading != nil || r.Upstream != nil:

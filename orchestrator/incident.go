@@ -303,6 +303,27 @@ type Deployment struct {
 	Bad string `json:"bad,omitempty"`
 	// Proven is set when it served and its watch passed.
 	Proven bool `json:"proven,omitempty"`
+	// Listed is set once the provider listed it, Gone when it does not any more.
+	Listed bool `json:"listed,omitempty"`
+	Gone   bool `json:"gone,omitempty"`
+	// Domains say when it served each domain, the newest 40 times.
+	Domains []DomainSpan `json:"domains,omitempty"`
+	// Migrations are those of its commit; nil when they were not read.
+	Migrations *Migrations `json:"migrations,omitempty"`
+	// Crons came with it, "schedule path"; nil when they were not read.
+	Crons *[]string `json:"crons,omitempty"`
+}
+
+// Migrations are the migrations in a commit: the newest 50 names of All, sorted.
+type Migrations struct {
+	Names []string `json:"names,omitempty"`
+	All   int      `json:"all"`
+}
+
+// DomainSpan is a time in which a domain was served.
+type DomainSpan struct {
+	Host string `json:"host"`
+	Span
 }
 
 // Span is a time from-to in Unix milliseconds; To is 0 while it lasts.

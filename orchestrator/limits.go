@@ -167,7 +167,7 @@ func (p *pass) situation(st *Step, env *EnvState) *refusal {
 	}
 	seen := env.Serving.Serving
 	switch {
-	case seen.Deployment == in.Expect:
+	case seen.Deployment == in.Expect || seen.Rolling != nil && seen.Rolling.Canary == in.Expect:
 		return nil
 	case env.Hinted && env.Promoted == in.Expect && seen.Deployment == in.Target && p.now-env.PromotedAt < hintFor:
 		return &refusal{reason: "the provider does not show the promotion of " + in.Expect + " yet", then: "wait", ms: mixedWait}

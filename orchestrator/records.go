@@ -23,6 +23,8 @@ type Record struct {
 	Reading  *Reading     `json:"read,omitempty"`
 	Upstream *Upstream    `json:"up,omitempty"`
 
+	Migrations *CommitMigrations `json:"mig,omitempty"`
+
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	Trim       *Trim       `json:"trim,omitempty"`
 	Clock      *ClockJump  `json:"clock,omitempty"`
@@ -316,6 +318,27 @@ type Deployments struct {
 	Environment string         `json:"environment"`
 	At          int64          `json:"at"`
 	List        []DeploymentAt `json:"list"`
+	// More is set when the provider has older ones than those listed.
+	More bool `json:"more,omitempty"`
+	// Plan is the provider's, such as hobby; RetentionDays is after how many days
+	// production deployments are deleted. Empty and 0: not told.
+	Plan          string `json:"plan,omitempty"`
+	RetentionDays int    `json:"retention_days,omitempty"`
+	// Variables are production's, without values; none: not told.
+	Variables []VariableAt `json:"variables,omitempty"`
+	Crons     *CronsOf     `json:"crons,omitempty"`
+}
+
+// VariableAt is a variable of an environment and when it was changed last.
+type VariableAt struct {
+	Key string `json:"key"`
+	At  int64  `json:"at"`
+}
+
+// CronsOf are the cron jobs that came with a deployment, "schedule path", sorted.
+type CronsOf struct {
+	Deployment string   `json:"deployment"`
+	List       []string `json:"list,omitempty"`
 }
 
 // DeploymentAt is one line of a provider's list. Times are Unix milliseconds.

@@ -157,7 +157,7 @@ func (p *pass) distinctEvents(ev *Event, env *EnvState) int {
 			env.Webhooks = append(env.Webhooks, WebhookAt{ID: id, At: at, Of: group})
 		}
 	}
-	p.s.saveEnv(ev.Project, ev.Environment, env)
+	p.s.putEnv(ev.Project, ev.Environment, env)
 	n := 0
 	for _, w := range env.Webhooks {
 		if w.Of == group {

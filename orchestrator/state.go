@@ -34,7 +34,11 @@ type State struct {
 	open     []uint64
 	silences []Silence
 	// days says of the days that were looked at whether an id is remembered of them.
-	days      map[int64]bool
+	days map[int64]bool
+	// ledgers are decoded ledgers by environment; touched the environments whose verdict
+	// may be another one after this entry.
+	ledgers   map[string][]ledgerRow
+	touched   map[string][2]string
 	decodeErr error
 }
 
@@ -283,6 +287,12 @@ func (s *State) Env(project, env string) *EnvState {
 }
 
 func (s *State) saveEnv(project, env string, e *EnvState) {
+	s.putEnv(project, env, e)
+	s.touch(project, env)
+}
+
+// putEnv is saveEnv for what no verdict hangs on.
+func (s *State) putEnv(project, env string, e *EnvState) {
 	k := joinKey(project, env)
 	s.envs[string(k)] = e
 	s.save(BucketEnv, k, e)

@@ -32,6 +32,8 @@ const (
 	BucketChange   Bucket = "chg"
 	BucketWatch    Bucket = "watch"
 	BucketShadow   Bucket = "shadow"
+	BucketSettings Bucket = "set"
+	BucketVerdict  Bucket = "verdict"
 )
 
 // Buckets lists every bucket.
@@ -40,7 +42,7 @@ func Buckets() []Bucket {
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
 		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
-		BucketSilence, BucketHeld, BucketChange, BucketWatch, BucketShadow,
+		BucketSilence, BucketHeld, BucketChange, BucketWatch, BucketShadow, BucketSettings, BucketVerdict,
 	}
 }
 

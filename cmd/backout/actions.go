@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/aimarketplace/backout/configs"
@@ -99,10 +98,14 @@ func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, log
 	}
 	maps.Copy(s.all, c.Actions())
 	s.pollEvery = time.Duration(v.Poll.Milliseconds()) * time.Millisecond
+	trees, err := migrationTrees(cfg, logger)
+	if err != nil {
+		return err
+	}
 	for _, p := range doc.Projects {
 		for _, e := range p.Environments {
 			if p.Vercel != "" && e.Kind == orchestrator.KindProduction {
-				s.sources = append(s.sources, &vercelSource{client: c, target: pollTarget(&p, &e)})
+				s.sources = append(s.sources, &vercelSource{client: c, target: pollTarget(&p, &e), migrations: trees[p.ID], logger: logger})
 			}
 		}
 	}
@@ -117,24 +120,6 @@ func pollTarget(p *orchestrator.Project, e *orchestrator.Environment) vercel.Pol
 		}
 	}
 	return t
-}
-
-// vercelSource polls what serves one environment.
-type vercelSource struct {
-	client *vercel.Client
-	target vercel.PollTarget
-}
-
-// Name implements orchestrator.Source.
-func (v *vercelSource) Name() string {
-	return "vercel/" + v.target.Project + "/" + v.target.Environment
-}
-
-// Poll implements orchestrator.Source.
-func (v *vercelSource) Poll(ctx context.Context) ([]orchestrator.Record, error) {
-	records, err := v.client.Poll(ctx, v.target)
-	slices.Reverse(records) // the list first: it says since when what serves has served
-	return records, err
 }
 
 // addPeople adds what reaches people: notices to users, pages and chat.

@@ -40,15 +40,15 @@ func (m *meter) before(tb testing.TB, urls sandbox.URLs) sandbox.URLs {
 	return urls
 }
 
-// counted counts the connections that it accepts.
-type counted struct {
+// throughMeter counts the connections that it accepts.
+type throughMeter struct {
 	net.Listener
 	m    *meter
 	name string
 }
 
 // Accept implements net.Listener.
-func (c counted) Accept() (net.Conn, error) {
+func (c throughMeter) Accept() (net.Conn, error) {
 	conn, err := c.Listener.Accept()
 	if err == nil {
 		c.m.mu.Lock()
@@ -73,7 +73,7 @@ func (m *meter) proxy(tb testing.TB, name, target string) string {
 		m.saw(name, r, body)
 		forward.ServeHTTP(w, r)
 	})}
-	go func() { _ = srv.Serve(counted{ln, m, name}) }()
+	go func() { _ = srv.Serve(throughMeter{ln, m, name}) }()
 	tb.Cleanup(func() { _ = srv.Close() })
 	return "http://" + ln.Addr().String()
 }

@@ -11,69 +11,6 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-func verdictCommand() *cobra.Command {
-	var f clientFlags
-	var env string
-	c := &cobra.Command{
-		Use: "verdict PROJECT", Short: "Can we go back, to what, and why", Args: exactly(1), Example: "  backout verdict shop",
-		RunE: func(c *cobra.Command, args []string) error {
-			var v struct {
-				Serving, Commit string
-				Since           time.Time
-				Hold            *orchestrator.Hold
-				orchestrator.Verdict
-			}
-			if err := f.client().get(c.Context(), "/api/v1/verdict", url.Values{"project": {args[0]}, "environment": {env}}, &v); err != nil {
-				return err
-			}
-			return f.show(c.OutOrStdout(), v, func() error {
-				w := c.OutOrStdout()
-				fmt.Fprintf(w, "Serving   %s since %s\n", v.Serving, v.Since.Format("2006-01-02 15:04:05 UTC"))
-				if v.Target.ID != "" {
-					fmt.Fprintf(w, "Target    %s, %s, served %s\n", v.Target.ID, v.Target.Grade, time.Duration(v.Target.Served)*time.Millisecond)
-				}
-				if v.Hold != nil {
-					fmt.Fprintf(w, "Hold      by %s: %s%s\n", v.Hold.By, v.Hold.Reason, holdEnd(v.Hold))
-				}
-				fmt.Fprintf(w, "Answer    %s: %s\n", strings.ToUpper(v.Answer), strings.Join(v.Reasons, "; "))
-				return nil
-			})
-		},
-	}
-	f.add(c)
-	c.Flags().StringVar(&env, "environment", "", "default: production")
-	return c
-}
-
-func deploymentsCommand() *cobra.Command {
-	var f clientFlags
-	var env string
-	c := &cobra.Command{
-		Use: "deployments PROJECT", Short: "The ledger: what was built, what served, what may be gone back to", Args: exactly(1), Example: "  backout deployments shop",
-		RunE: func(c *cobra.Command, args []string) error {
-			var list []orchestrator.Deployment
-			if err := f.client().get(c.Context(), "/api/v1/deployments", url.Values{"project": {args[0]}, "environment": {env}}, &list); err != nil {
-				return err
-			}
-			return f.show(c.OutOrStdout(), list, func() error {
-				for _, d := range list {
-					note := ""
-					if d.Bad != "" {
-						note = "known bad: " + d.Bad
-					} else if d.Candidate {
-						note = "candidate"
-					}
-					fmt.Fprintf(c.OutOrStdout(), "%-20s %-10s %s  %s\n", d.ID, d.Commit, time.UnixMilli(d.At).UTC().Format("2006-01-02 15:04"), note)
-				}
-				return nil
-			})
-		},
-	}
-	f.add(c)
-	c.Flags().StringVar(&env, "environment", "", "default: production")
-	return c
-}
-
 func whyCommand() *cobra.Command {
 	var f clientFlags
 	var origin string

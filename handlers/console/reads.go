@@ -43,7 +43,7 @@ func (a *API) verdict(w http.ResponseWriter, r *http.Request) {
 		state := s.Env(project, env)
 		return Verdict{
 			Project: project, Environment: env, Serving: state.Promoted, Commit: state.Commit, Since: at(state.PromotedAt),
-			Hold: state.Hold, BlindSince: state.BlindSince, Verdict: s.VerdictNow(project, env),
+			Hold: state.Hold, BlindSince: state.BlindSince, Now: at(s.Meta().Now), Plan: s.Settings(project, env).Plan, Verdict: s.VerdictNow(project, env),
 		}, nil
 	})
 }
@@ -57,6 +57,9 @@ type Verdict struct {
 	Since       any                `json:"since"`
 	Hold        *orchestrator.Hold `json:"hold"`
 	BlindSince  int64              `json:"blind_since,omitempty"`
+	// Now is the time of the newest entry; Plan is the provider's.
+	Now  any    `json:"now"`
+	Plan string `json:"plan,omitempty"`
 	orchestrator.Verdict
 }
 
@@ -66,7 +69,7 @@ func (a *API) deployments(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		return s.Deployments(project, env), nil
+		return s.Ledger(project, env), nil
 	})
 }
 

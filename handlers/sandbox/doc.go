@@ -23,14 +23,21 @@
 //	GET    /_sandbox/state   what its API hides
 //	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup,
 //	                         stripeSetup, tossSetup, statusSetup, supabaseSetup
-//	POST   /_sandbox/world   GitHub only: deployments, runs and secret scanning alerts, see gitHubWorld
+//	POST   /_sandbox/world   GitHub only: deployments, runs, trees and secret scanning alerts, see gitHubWorld
 //
-// and Vercel POST /_sandbox/deploy (a push was built, see deployOrder), SendGrid
+// and Vercel POST /_sandbox/deploy (a push was built, see deployOrder) and POST
+// /_sandbox/alias (somebody else asks for a rollback or promote, see aliasOrder), SendGrid
 // GET and DELETE /_sandbox/mails and GET /_sandbox/event-key, Slack GET
 // /_sandbox/messages, POST /_sandbox/slash and POST /_sandbox/click (a person types or
 // presses; see slashOrder, clickOrder; the reply says what came back, see heard),
 // Stripe POST /_sandbox/event (see stripeOrder), Toss POST /_sandbox/payment and POST
 // /_sandbox/event (see tossOrder, tossEvent).
+//
+// Vercel's unkindness is switched by setup: token.revoked and .after (401 or 403 from
+// then on), pace.job_ms and .lag_ms (a job pending for long, domains that lag), and of
+// a project plan, stuck (domains that never move), cdn (another cache in front),
+// rolling (a canary), retention_days, env; next_job and next_build are fates. A fault
+// 429 with count is a storm, 500_after and drop_after lose the answer after the work.
 //
 // The default world: project prj_shop (team team_aim, slug aim) with domains
 // shop.test, www.shop.test and seller.shop.test; dpl_good1 served before, dpl_good2
@@ -69,12 +76,18 @@
 //	account webhooks: the secret once, Hobby none,
 //	  the same address twice, 20 at most           vpp 3       TestVercel_accountWebhooks
 //	  and they are posted to                       vpp 3       TestVercel_accountWebhookIsToldOfItsProject
-//	answers fit Vercel's OpenAPI                   SPEC        TestVercel_answersFitTheSpec
+//	answers fit Vercel's OpenAPI                   SPEC        TestVercel_answersFitTheSpec,
+//	                                                           TestVercel_newAnswersFitTheSpec
+//	every sentence of 1.1 to 1.6: plans, hotfixes that
+//	  stay STAGED, redeploys, rolling releases,
+//	  slow jobs, stuck domains, revoked tokens     vpp 1.1-1.6 TestVercel_behaviours
+//	the calls of Vercel's CLI in their order       vpp 2       TestVercel_cliCallByCall
 //	webhooks signed, late, retried, doubled        vpp 3       TestWebhooks_signedRetriedAndDuplicated
 //
 //	Shop
 //	health follows the serving deployment          issue 2     TestShop_healthFollowsTheServingDeployment
 //	domains and deployment URLs by host            vpp 1.5     TestShop_hostChoosesDomainOrDeployment
+//	another cache in front of a domain             nights 10   TestShop_anotherCacheInFront
 //	troubles that are no deployment's fault        DESIGN 5    TestShop_someTroublesNoRollbackCures
 //	paused: 503 DEPLOYMENT_PAUSED                  vpp 1.7     TestShop_pausedProject
 //
@@ -96,6 +109,7 @@
 //	a new run is not listed at once                int 6       TestGitHub_newRunIsNotListedAtOnce
 //	conclusions; a run can end with a push         issue 2     TestGitHub_conclusionAndDeploy
 //	401 404 422; at most 25 inputs                 int 6       TestGitHub_refusals
+//	trees, folder by folder                        nights 5    TestGitHub_trees
 //	429 is a secondary rate limit                  int 6       TestGitHub_throttleIsASecondaryLimit
 //
 //	Slack (with the real slack-go)

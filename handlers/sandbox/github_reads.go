@@ -19,7 +19,10 @@ type gitHubWorld struct {
 	Runs []object `json:"runs"`
 	// Secrets are alerts of secret scanning.
 	Secrets []object `json:"secrets"`
-	// Refuse answers a kind of read (deployments, runs, secrets) with this status,
+	// Trees are the migrations (folders of prisma/migrations) of each commit; null is a
+	// commit without prisma.
+	Trees map[string][]string `json:"trees"`
+	// Refuse answers a kind of read (deployments, runs, secrets, trees) with this status,
 	// as for a token without the permission.
 	Refuse map[string]int `json:"refuse"`
 }
@@ -32,6 +35,7 @@ func (g *gitHub) reads(mux *http.ServeMux, repo string) {
 	mux.Handle("GET "+repo+"/deployments/{deployment}/statuses", endpoint(func(r *request) answer {
 		return g.rows("deployments", func(w *gitHubWorld) []object { return w.Statuses[r.PathValue("deployment")] })
 	}))
+	mux.Handle("GET "+repo+"/git/trees/{sha}", endpoint(g.getTree))
 	mux.Handle("GET "+repo+"/secret-scanning/alerts", endpoint(func(r *request) answer {
 		return g.rows("secrets", func(w *gitHubWorld) []object {
 			state := r.URL.Query().Get("state")

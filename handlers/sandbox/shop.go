@@ -75,7 +75,7 @@ func (s *shop) page(show func(deployment) answer) endpoint {
 		if secret := s.trouble().Protected; secret != "" && s.vercel.ownAddress(r) && r.Header.Get("x-vercel-protection-bypass") != secret {
 			return asText(http.StatusUnauthorized, "Authentication Required\n")
 		}
-		return show(*d).with("x-vercel-cache", "MISS")
+		return s.vercel.cached(r, *d, show)
 	}
 }
 
@@ -127,7 +127,7 @@ func (v *vercel) visited(r *request) (*project, *deployment) {
 	for _, p := range v.projects {
 		for _, d := range p.Domains {
 			if strings.EqualFold(d.Name, host) {
-				return p, p.deployment(d.Serves)
+				return p, p.visit(d.Serves)
 			}
 		}
 	}

@@ -18,10 +18,13 @@ type vercel struct {
 	agenda   agenda
 	projects []*project
 	nextJob  string // fate of the next alias job; "" is succeeded
-	hookURL  string
-	hookKey  string
-	webhooks []*webhook
-	token    setupToken
+	// nextBuild is the state the next build ends in; "" is READY.
+	nextBuild string
+	slow      setupPace
+	hookURL   string
+	hookKey   string
+	webhooks  []*webhook
+	token     setupToken
 }
 
 func newVercel(o Options, c *courier) *vercel {
@@ -36,12 +39,15 @@ func defaultProject(now time.Time) *project {
 		ID: "prj_shop", Name: "shop", TeamID: "team_aim", TeamSlug: "aim", Plan: "pro",
 		AutoAssign: true, Live: "dpl_good2", Created: now.Add(-400 * 24 * time.Hour),
 	}
+	for _, key := range []string{"DATABASE_URL", "STRIPE_SECRET_KEY", "TOSS_SECRET_KEY"} {
+		p.Env = append(p.Env, variable{Key: key, Updated: p.Created})
+	}
 	for i, id := range []string{"dpl_good1", "dpl_good2"} {
 		age := time.Duration(2-i) * 48 * time.Hour
 		p.add(&deployment{
 			ID: id, URL: "shop-" + id[4:] + ".vercel.test", Commit: fmt.Sprintf("%040x", 0xc0ffee0+i+1),
 			Message: "Release " + id[4:], Target: targetProduction, State: stateReady, Substate: substatePromoted,
-			Created: now.Add(-age), Assigned: now.Add(-age + time.Minute),
+			Created: now.Add(-age), Assigned: now.Add(-age + time.Minute), Crons: []cron{{Path: "/api/crons/settle", Schedule: "0 3 * * *"}},
 		})
 	}
 	for _, name := range []string{"shop.test", "www.shop.test", "seller.shop.test"} {
@@ -101,6 +107,9 @@ func (v *vercel) admit(r *request) (answer, bool) {
 	if v.opts.Token != "" && token != v.opts.Token {
 		return v.refuse(refuseRevoked), false
 	}
+	if no := v.tired(); no.status != 0 {
+		return no, false
+	}
 	if !v.reaches(r) {
 		return limited(r), false
 	}
@@ -146,18 +155,32 @@ func (v *vercel) routes() http.Handler {
 	}
 	add("GET", "/projects", v.listProjects, "v9", "v10")
 	add("GET", "/projects/{project}", v.getProject, "v9")
+	add("PATCH", "/projects/{project}", v.patchProject, "v9")
+	add("GET", "/projects/{project}/env", v.listEnv, "v9", "v10")
 	add("GET", "/projects/{project}/domains", v.listDomains, "v9")
 	add("GET", "/projects/{project}/rolling-release", v.getRollingRelease, "v1")
+	add("POST", "/projects/{project}/rolling-release/approve-stage", v.approveStage, "v1")
+	add("POST", "/projects/{project}/rolling-release/complete", v.completeRolling, "v1")
+	add("POST", "/projects/{project}/rolling-release/start", v.startRolling, "v1")
+	add("GET", "/projects/{project}/deployments/{deployment}/runtime-logs", v.runtimeLogs, "v1")
+	add("GET", "/integrations/deploy/{project}/{hook}", v.deployHook, "v1")
+	add("POST", "/integrations/deploy/{project}/{hook}", v.deployHook, "v1")
 	add("POST", "/projects/{project}/rollback/{deployment}", v.rollback, "v1", "v9")
 	add("PATCH", "/projects/{project}/rollback/{deployment}/update-description", v.describe, "v1", "v9")
 	add("POST", "/projects/{project}/promote/{deployment}", v.promote, "v1", "v9", "v10")
 	add("GET", "/projects/{project}/rollback/aliases", v.rollbackAliases, "v1", "v9")
 	add("GET", "/projects/{project}/promote/aliases", v.promoteAliases, "v1", "v9")
 	add("GET", "/deployments", v.listDeployments, "v6", "v7")
+	add("POST", "/deployments", v.newDeployment, "v13")
 	add("GET", "/deployments/{deployment}", v.getDeployment, "v13")
+	add("DELETE", "/deployments/{deployment}", v.remove, "v13")
+	add("PATCH", "/deployments/{deployment}/cancel", v.cancel, "v12")
+	add("GET", "/deployments/{deployment}/events", v.buildEvents, "v2", "v3")
+	add("POST", "/deployments/{deployment}/aliases", v.assignAlias, "v2")
 	add("GET", "/deployments/{deployment}/aliases", v.deploymentAliases, "v2")
 	add("GET", "/aliases", v.listAliases, "v4")
 	add("GET", "/teams/{team}", v.getTeam, "v2")
+	mux.Handle("GET /teams/{team}", endpoint(v.getTeam)) // as Vercel's CLI asks
 	add("GET", "/user", v.getUser, "v2")
 	add("GET", "/user/tokens/{token}", v.getToken, "v5")
 	add("GET", "/webhooks", v.listWebhooks, "v1")

@@ -19,6 +19,10 @@ type setupToken struct {
 	Team    string `json:"team"`
 	// ExpiresAt is when it ends; the zero time is never.
 	ExpiresAt time.Time `json:"expires_at"`
+	// Revoked is what every call is answered from then on, 401 or 403, after After
+	// more calls; 0 is a good token.
+	Revoked int `json:"revoked"`
+	After   int `json:"after"`
 }
 
 // listProjects is GET /v9|v10/projects; the next page is asked for by from =
@@ -96,6 +100,23 @@ var (
 	deploymentPath = regexp.MustCompile(`^/v\d+/deployments/([^/]+)`)
 	listPath       = regexp.MustCompile(`^/v\d+/(deployments|aliases)$`)
 )
+
+// tired refuses every call once the token was revoked, in the middle of whatever
+// went on.
+func (v *vercel) tired() answer {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.token.Revoked == 0 {
+		return answer{}
+	}
+	if v.token.After--; v.token.After >= 0 {
+		return answer{}
+	}
+	if v.token.Revoked == http.StatusUnauthorized {
+		return vercelError(http.StatusUnauthorized, "unauthorized", "The token was revoked.")
+	}
+	return vercelFlag("Not authorized", "invalidToken")
+}
 
 // reaches tells whether the token may make this call at all.
 func (v *vercel) reaches(r *request) bool {

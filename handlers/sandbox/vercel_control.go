@@ -19,6 +19,7 @@ type deployOrder struct {
 	Target  string `json:"target"` // empty: production; "preview" builds one
 	State   string `json:"state"`  // empty: READY; ERROR is a failed build
 	Bad     bool   `json:"bad"`
+	Crons   []cron `json:"crons"` // left out: those of the newest deployment
 	// Previous is accepted so that a deploy event's data can be sent as it is.
 	Previous string `json:"previous"`
 }
@@ -28,10 +29,13 @@ type setupOrder struct {
 	Projects []setupProject `json:"projects"` // replace those of the same id
 	// NextJob is the fate of the next alias job: succeeded, failed or skipped.
 	NextJob       string  `json:"next_job"`
+	NextBuild     string  `json:"next_build"` // the state the next redeploy ends in; empty: READY
 	WebhookURL    *string `json:"webhook_url"`
 	WebhookSecret *string `json:"webhook_secret"`
 	// Token is how far the token reaches; left out, it stays as it is.
 	Token *setupToken `json:"token"`
+	// Pace is how slow jobs and domains are; left out, it stays as it is.
+	Pace *setupPace `json:"pace"`
 }
 
 type setupProject struct {
@@ -45,7 +49,12 @@ type setupProject struct {
 	Domains     []string          `json:"domains"`
 	Redirects   map[string]string `json:"redirects"` // of the domains, where they send visitors
 	Branches    map[string]string `json:"branches"`  // of the domains, the Git branch they show
-	Serving     string            `json:"serving"`   // empty: the newest deployment
+	Stuck       map[string]string `json:"stuck"`     // of the domains that never move: "record" or "edge"
+	CDN         map[string]string `json:"cdn"`       // of the domains behind another cache: "query" or "everything"
+	Env         []variable        `json:"env"`       // left out: three old ones
+	Retention   int               `json:"retention_days"`
+	Rolling     *setupRolling     `json:"rolling"` // left out: no rolling releases
+	Serving     string            `json:"serving"` // empty: the newest deployment
 	Deployments []setupDeployment `json:"deployments"`
 }
 
@@ -60,11 +69,13 @@ type setupDeployment struct {
 	Substate  string     `json:"substate"` // empty: PROMOTED
 	Bad       bool       `json:"bad"`
 	Deleted   bool       `json:"deleted"`
+	Crons     []cron     `json:"crons"`
 }
 
 func (v *vercel) control(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sandbox/deploy", func(w http.ResponseWriter, r *http.Request) { ask(w, r, v.deploy) })
 	mux.HandleFunc("POST /_sandbox/setup", func(w http.ResponseWriter, r *http.Request) { ask(w, r, v.setup) })
+	mux.HandleFunc("POST /_sandbox/alias", func(w http.ResponseWriter, r *http.Request) { ask(w, r, v.somebody) })
 }
 
 func (v *vercel) deploy(in deployOrder) (any, error) {
@@ -83,8 +94,11 @@ func (v *vercel) deploy(in deployOrder) (any, error) {
 	if p.deployment(id) != nil {
 		return nil, fmt.Errorf("deployment %s is there already: a build never changes", id)
 	}
+	if in.Crons == nil && len(p.Deployments) > 0 {
+		in.Crons = p.Deployments[len(p.Deployments)-1].Crons
+	}
 	v.push(p, &deployment{
-		ID: id, URL: in.URL, Commit: in.Commit, Message: in.Message, Target: wireTarget(in.Target), State: in.State, Bad: in.Bad,
+		ID: id, URL: in.URL, Commit: in.Commit, Message: in.Message, Target: wireTarget(in.Target), State: in.State, Bad: in.Bad, Crons: in.Crons,
 	}, now)
 	return p.deployment(id).row(p), nil
 }
@@ -115,7 +129,10 @@ func (v *vercel) setup(in setupOrder) (any, error) {
 		v.projects = slices.DeleteFunc(v.projects, func(p *project) bool { return p.ID == wanted.ID })
 		v.projects = append(v.projects, wanted.project(now))
 	}
-	v.nextJob = in.NextJob
+	v.nextJob, v.nextBuild = in.NextJob, in.NextBuild
+	if in.Pace != nil {
+		v.slow = *in.Pace
+	}
 	if in.WebhookURL != nil {
 		v.hookURL = *in.WebhookURL
 	}
@@ -154,7 +171,9 @@ func (s setupProject) project(now time.Time) *project {
 	for _, d := range p.Domains {
 		d.Record, d.Serves, d.RecordAt = p.Live, p.Live, now
 		d.Redirect, d.Branch = s.Redirects[d.Name], s.Branches[d.Name]
+		d.Stuck, d.CDN = s.Stuck[d.Name], s.CDN[d.Name]
 	}
+	s.settings(p, now)
 	return p
 }
 
@@ -164,7 +183,7 @@ func (s setupDeployment) deployment(created time.Time) *deployment {
 	}
 	d := &deployment{
 		ID: s.ID, URL: cmp.Or(s.URL, s.ID+".vercel.test"), Commit: s.Commit, Message: s.Message, Created: created,
-		Target: wireTarget(s.Target), State: cmp.Or(s.State, stateReady), Substate: s.Substate, Bad: s.Bad, Deleted: s.Deleted,
+		Target: wireTarget(s.Target), State: cmp.Or(s.State, stateReady), Substate: s.Substate, Bad: s.Bad, Deleted: s.Deleted, Crons: s.Crons,
 	}
 	if d.Target == targetProduction && d.State == stateReady {
 		d.Substate = cmp.Or(d.Substate, substatePromoted)

@@ -83,7 +83,7 @@ func after(ms int64, limit string) bool {
 // row is a deployment as the list has it: its id is called uid here.
 func (d *deployment) row(p *project) object {
 	row := object{
-		"uid": d.ID, "name": p.Name, "projectId": p.ID, "url": d.URL, "type": "LAMBDAS", "source": "git",
+		"uid": d.ID, "name": p.Name, "projectId": p.ID, "url": d.URL, "type": "LAMBDAS", "source": d.source(),
 		"created": d.Created.UnixMilli(), "createdAt": d.Created.UnixMilli(), "buildingAt": d.Created.UnixMilli(),
 		"ready": d.Created.UnixMilli(), "state": d.State, "readyState": d.State, "target": nil,
 		"isRollbackCandidate": d.isCandidate(p), "aliasError": nil, "aliasAssigned": false,
@@ -102,32 +102,48 @@ func (d *deployment) row(p *project) object {
 	return row
 }
 
+func (d *deployment) source() string {
+	if d.Source == "" {
+		return "git"
+	}
+	return d.Source
+}
+
 func (d *deployment) meta() object {
-	return object{"githubCommitSha": d.Commit, "githubCommitRef": "main", "githubCommitMessage": d.Message}
+	meta := object{"githubCommitSha": d.Commit, "githubCommitRef": "main", "githubCommitMessage": d.Message}
+	for key, value := range d.Meta {
+		meta[key] = value
+	}
+	return meta
 }
 
 // getDeployment is GET /v13/deployments/{idOrUrl}: here the id is called id.
 func (v *vercel) getDeployment(r *request) answer {
-	return v.withDeployment(r, func(p *project, d *deployment) answer {
-		created := d.Created.UnixMilli()
-		body := object{
-			"id": d.ID, "url": d.URL, "name": p.Name, "projectId": p.ID, "ownerId": p.TeamID, "type": "LAMBDAS", "version": 2,
-			"team": object{"id": p.TeamID, "name": p.TeamSlug, "slug": p.TeamSlug}, "plan": p.Plan, "public": false, "source": "git",
-			"status": d.State, "readyState": d.State, "target": nil, "alias": d.domains(p), "aliasAssigned": !d.Assigned.IsZero(),
-			"aliasError": nil, "createdAt": created, "buildingAt": created, "bootedAt": created, "ready": created, "createdIn": "icn1",
-			"creator": object{"uid": "usr_sandbox", "username": "sandbox"}, "meta": d.meta(), "regions": []string{"icn1"},
-			"build": object{"env": []string{}}, "env": []string{}, "buildSkipped": false, "isInConcurrentBuildsQueue": false,
-			"isInSystemBuildsQueue": false, "projectSettings": object{}, "routes": nil,
-			"inspectorUrl": "https://vercel.test/" + p.TeamSlug + "/" + p.Name + "/" + d.ID,
-		}
-		if d.Target != "" {
-			body["target"] = d.Target
-		}
-		if d.Substate != "" {
-			body["readySubstate"] = d.Substate
-		}
-		return asJSON(http.StatusOK, body)
-	})
+	return v.withDeployment(r, func(p *project, d *deployment) answer { return asJSON(http.StatusOK, p.one(d)) })
+}
+
+func (p *project) one(d *deployment) object {
+	created := d.Created.UnixMilli()
+	body := object{
+		"id": d.ID, "url": d.URL, "name": p.Name, "projectId": p.ID, "ownerId": p.TeamID, "type": "LAMBDAS", "version": 2,
+		"team": object{"id": p.TeamID, "name": p.TeamSlug, "slug": p.TeamSlug}, "plan": p.Plan, "public": false, "source": d.source(),
+		"status": d.State, "readyState": d.State, "target": nil, "alias": d.domains(p), "aliasAssigned": !d.Assigned.IsZero(),
+		"aliasError": nil, "createdAt": created, "buildingAt": created, "bootedAt": created, "ready": created, "createdIn": "icn1",
+		"creator": object{"uid": "usr_sandbox", "username": "sandbox"}, "meta": d.meta(), "regions": []string{"icn1"},
+		"build": object{"env": []string{}}, "env": []string{}, "buildSkipped": false, "isInConcurrentBuildsQueue": false,
+		"isInSystemBuildsQueue": false, "projectSettings": object{}, "routes": nil,
+		"inspectorUrl": "https://vercel.test/" + p.TeamSlug + "/" + p.Name + "/" + d.ID,
+	}
+	if d.Target != "" {
+		body["target"] = d.Target
+	}
+	if d.Substate != "" {
+		body["readySubstate"] = d.Substate
+	}
+	if len(d.Crons) > 0 {
+		body["crons"] = d.Crons
+	}
+	return body
 }
 
 func (v *vercel) withDeployment(r *request, do func(*project, *deployment) answer) answer {

@@ -54,6 +54,14 @@ func (v *vercel) promote(r *request) answer {
 			return vercelError(http.StatusUnprocessableEntity, "invalid_deployment",
 				"The provided deploymentId ("+d.ID+") is not a ready production deployment.")
 		}
+		if active := p.rolling(); active != nil {
+			active.Queued = d.ID
+			return answer{status: http.StatusAccepted}.changed()
+		}
+		if len(p.Stages) > 0 && !p.RolledBack {
+			p.roll(d, now)
+			return answer{status: http.StatusCreated}.changed()
+		}
 		v.begin(p, d, jobPromote, now)
 		return answer{status: http.StatusCreated}.changed()
 	})
@@ -72,7 +80,7 @@ func (p *project) jobTarget(id string, now time.Time) (*deployment, answer) {
 		return nil, vercelError(http.StatusGone, "gone", "The deployment "+id+" has been deleted.")
 	case p.Job != nil && now.Before(p.Job.EndsAt):
 		return nil, vercelError(http.StatusConflict, "conflict", "Another alias request is already in progress for this project.")
-	case p.Live == id:
+	case p.Live == id && p.rolling() == nil:
 		return nil, vercelError(http.StatusConflict, "conflict",
 			"The provided deploymentId ("+id+") is already the current production deployment.")
 	}
@@ -82,10 +90,13 @@ func (p *project) jobTarget(id string, now time.Time) (*deployment, answer) {
 // begin starts an alias job: pending for a quarter of its time, then in progress.
 func (v *vercel) begin(p *project, d *deployment, kind string, now time.Time) *aliasJob {
 	job := &aliasJob{
-		Type: kind, From: p.Live, To: d.ID, RequestedAt: now, StartsAt: now.Add(v.opts.JobDelay / 4),
-		EndsAt: now.Add(v.opts.JobDelay), Fate: cmp.Or(v.nextJob, fateOK), RecordsAt: map[string]time.Time{},
+		Type: kind, From: p.Live, To: d.ID, RequestedAt: now, StartsAt: now.Add(v.pace() / 4),
+		EndsAt: now.Add(v.pace()), Fate: cmp.Or(v.nextJob, fateOK), RecordsAt: map[string]time.Time{},
 	}
 	v.nextJob = ""
+	if r := p.rolling(); r != nil && kind == jobRollback {
+		job.From, job.release = r.Canary, "rr_"+r.Canary
+	}
 	p.Job = job
 	if kind == jobRollback {
 		v.tellRollback(p, job, now)
@@ -107,8 +118,8 @@ func (v *vercel) assign(p *project, d *deployment, job *aliasJob) {
 			job.failedDomains = append(job.failedDomains, name.Name)
 			continue // A failed job has moved some domains and not others.
 		}
-		record := job.StartsAt.Add(v.dice.upTo(job.EndsAt.Sub(job.StartsAt) + v.opts.MaxLag/2))
-		edge := record.Add(v.dice.upTo(v.opts.MaxLag / 2))
+		record := job.StartsAt.Add(v.dice.upTo(job.EndsAt.Sub(job.StartsAt) + v.lag()/2))
+		edge := record.Add(v.dice.upTo(v.lag() / 2))
 		job.RecordsAt[name.Name] = record
 		v.agenda.add(record, func(at time.Time) { name.setRecord(d.ID, order, at) })
 		v.agenda.add(edge, func(time.Time) { name.setEdge(d.ID, order) })
@@ -120,13 +131,13 @@ func (v *vercel) assign(p *project, d *deployment, job *aliasJob) {
 }
 
 func (d *domain) setRecord(id string, order int, at time.Time) {
-	if order > d.order { // A late flip of an older assignment changes nothing.
+	if order > d.order && d.Stuck != stuckRecord { // A late flip of an older assignment changes nothing.
 		d.Record, d.RecordAt, d.order = id, at, order
 	}
 }
 
 func (d *domain) setEdge(id string, order int) {
-	if order > d.edge {
+	if order > d.edge && d.Stuck == "" {
 		d.Serves, d.edge = id, order
 	}
 }
@@ -136,10 +147,11 @@ func (d *domain) setEdge(id string, order int) {
 func (v *vercel) settle(p *project, d *deployment, job *aliasJob, at time.Time) {
 	p.Live, d.Substate, d.Assigned = d.ID, substatePromoted, at
 	if job.Type == jobRollback {
-		p.AutoAssign = false
+		p.AutoAssign, p.RolledBack = false, true
+		p.abort(at)
 		return
 	}
-	p.AutoAssign = true
+	p.AutoAssign, p.RolledBack = true, false
 	v.tellPromoted(p, d, at)
 }
 
@@ -171,13 +183,26 @@ func (v *vercel) push(p *project, d *deployment, now time.Time) {
 	d.URL = cmp.Or(d.URL, "shop-"+strings.TrimPrefix(d.ID, "dpl_")+".vercel.test")
 	d.State = cmp.Or(d.State, stateReady)
 	d.Created = now
+	p.add(d)
+	v.built(p, d, now)
+}
+
+// built stages a finished production build, or brings it live.
+func (v *vercel) built(p *project, d *deployment, now time.Time) {
 	if d.Target == targetProduction && d.State == stateReady {
 		d.Substate = substateStaged
 	}
-	p.add(d)
-	if d.Substate == substateStaged && p.AutoAssign {
+	if d.Substate != substateStaged || !p.AutoAssign || p.RolledBack {
+		return
+	}
+	switch active := p.rolling(); {
+	case active != nil:
+		active.Queued = d.ID
+	case len(p.Stages) > 0:
+		p.roll(d, now)
+	default:
 		v.assign(p, d, &aliasJob{
-			Type: jobPromote, From: p.Live, To: d.ID, StartsAt: now, EndsAt: now.Add(v.opts.JobDelay),
+			Type: jobPromote, From: p.Live, To: d.ID, StartsAt: now, EndsAt: now.Add(v.pace()),
 			Fate: fateOK, RecordsAt: map[string]time.Time{},
 		})
 	}

@@ -13,29 +13,43 @@ import (
 type object = map[string]any
 
 func (v *vercel) getProject(r *request) answer {
-	return v.inProject(r, func(p *project, now time.Time) answer {
-		functions := object{"functionDefaultRegions": []string{"icn1"}}
-		body := object{
-			"accountId": p.TeamID, "id": p.ID, "name": p.Name, "nodeVersion": "22.x", "directoryListing": false,
-			"defaultResourceConfig": functions, "resourceConfig": functions, "deploymentExpiration": object{},
-			"framework": "nextjs", "createdAt": p.Created.UnixMilli(), "updatedAt": now.UnixMilli(),
-			"autoAssignCustomDomains": p.AutoAssign, "live": true, "paused": p.Paused,
-			"targets": object{"production": p.liveTarget()}, "lastRollbackTarget": nil,
-			"lastAliasRequest": p.lastAliasRequest(now), "rollingRelease": nil,
+	return v.inProject(r, func(p *project, now time.Time) answer { return asJSON(http.StatusOK, p.body(now)) })
+}
+
+func (p *project) body(now time.Time) object {
+	functions := object{"functionDefaultRegions": []string{"icn1"}}
+	body := object{
+		"accountId": p.TeamID, "id": p.ID, "name": p.Name, "nodeVersion": "22.x", "directoryListing": false,
+		"defaultResourceConfig": functions, "resourceConfig": functions, "deploymentExpiration": object{},
+		"framework": "nextjs", "createdAt": p.Created.UnixMilli(), "updatedAt": now.UnixMilli(),
+		"autoAssignCustomDomains": p.AutoAssign, "live": true, "paused": p.Paused,
+		"targets": object{"production": p.liveTarget()}, "lastRollbackTarget": nil,
+		"lastAliasRequest": p.lastAliasRequest(now), "rollingRelease": nil,
+	}
+	if p.Retention > 0 {
+		body["deploymentExpiration"] = object{"expirationDaysProduction": p.Retention}
+	}
+	if crons := p.crons(); crons != nil {
+		body["crons"] = crons
+	}
+	if len(p.Stages) > 0 {
+		body["rollingRelease"] = p.rollingConfig()
+	}
+	if p.Job != nil && p.Job.Description != "" && p.Job.Type == jobRollback {
+		body["rollbackDescription"] = object{
+			"userId": "usr_sandbox", "username": "sandbox",
+			"description": p.Job.Description, "createdAt": p.Job.DescribedAt.UnixMilli(),
 		}
-		if p.Job != nil && p.Job.Description != "" && p.Job.Type == jobRollback {
-			body["rollbackDescription"] = object{
-				"userId": "usr_sandbox", "username": "sandbox",
-				"description": p.Job.Description, "createdAt": p.Job.DescribedAt.UnixMilli(),
-			}
-		}
-		return asJSON(http.StatusOK, body)
-	})
+	}
+	return body
 }
 
 // liveTarget is targets.production: by Vercel's word what is live, when idle.
 func (p *project) liveTarget() any {
 	d := p.deployment(p.Live)
+	if r := p.rolling(); r != nil {
+		d = p.deployment(r.Canary) // not what most visitors get
+	}
 	if d == nil {
 		return nil
 	}
@@ -58,10 +72,14 @@ func (p *project) lastAliasRequest(now time.Time) any {
 	if p.Job == nil {
 		return nil
 	}
-	return object{
+	request := object{
 		"type": p.Job.Type, "fromDeploymentId": p.Job.From, "toDeploymentId": p.Job.To,
 		"jobStatus": p.Job.status(now), "requestedAt": p.Job.RequestedAt.UnixMilli(),
 	}
+	if p.Job.release != "" {
+		request["fromRollingReleaseId"] = p.Job.release
+	}
+	return request
 }
 
 // listDomains is GET /v9/projects/{p}/domains; not in the spec subset. The next page
@@ -99,12 +117,6 @@ func (d *domain) row(p *project, created int64) object {
 		row["gitBranch"] = d.Branch
 	}
 	return row
-}
-
-func (v *vercel) getRollingRelease(r *request) answer {
-	return v.inProject(r, func(*project, time.Time) answer {
-		return asJSON(http.StatusOK, object{"rollingRelease": nil})
-	})
 }
 
 // describe is PATCH .../rollback/{d}/update-description -> 200 empty.

@@ -15,6 +15,9 @@ type deployment struct {
 	Created                  time.Time
 	Assigned                 time.Time // zero until aliased to production
 	Bad, Deleted             bool
+	Crons                    []cron
+	Meta                     map[string]string // as the one who built it said
+	Source                   string            // empty: git
 }
 
 // candidate tells whether an instant rollback may go to it (reference 1.2).
@@ -27,6 +30,8 @@ const (
 	substateStaged   = "STAGED"
 	substatePromoted = "PROMOTED"
 	targetProduction = "production"
+	stuckRecord      = "record"
+	stuckEdge        = "edge"
 	planHobby        = "hobby"
 )
 
@@ -41,6 +46,13 @@ type domain struct {
 	Redirect string
 	// Branch is the Git branch it shows; empty is production.
 	Branch string
+	// Stuck is "record" when neither the record nor the edge ever moves, "edge" when
+	// only visitors never see the change.
+	Stuck string
+	// CDN is another cache in front: "query" is passed by an address it has not seen,
+	// "everything" never. cached is what it keeps.
+	CDN    string
+	cached string
 	order  int // of the newest assignment that touched Record or Serves
 	edge   int
 }
@@ -54,6 +66,7 @@ type aliasJob struct {
 	Description                   string               // of a rollback; "" is none
 	DescribedAt                   time.Time
 	failedDomains                 []string
+	release                       string // the rolling release it aborts
 }
 
 // status is a function of the clock alone.
@@ -78,6 +91,13 @@ type project struct {
 	Job                              *aliasJob
 	Created                          time.Time
 	orders                           int // assignments so far
+	// RolledBack lasts until a promote: pushes build and stay staged.
+	RolledBack bool
+	Env        []variable
+	// Retention is after how many days production deployments are deleted; 0 is never.
+	Retention int
+	Stages    []int // of rolling releases, percent; none: there are none
+	Rolling   *rolling
 }
 
 func (p *project) deployment(idOrURL string) *deployment {

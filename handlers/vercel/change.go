@@ -118,14 +118,20 @@ func (ch *change) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Out
 	switch {
 	case err != nil:
 		return orchestrator.Output{}, orchestrator.RetryAfter(err, conflictGap)
-	case serves == in.Target:
+	case serves == in.Target && !ch.aborts(s, in):
 		return orchestrator.Output{Data: result(in.Target, in.Expect), Text: in.Target + " serves already"}, nil
-	case serves != in.Expect:
+	case serves != in.Expect && s.canary != in.Expect && !ch.aborts(s, in):
 		return orchestrator.Output{Superseded: true, Text: serves + " serves instead of " + in.Expect + "; nothing was called"}, nil
 	case s.project.Last.running():
 		return ch.underWay(s.project.Last, in)
 	}
 	return ch.ask(ctx, in, s.project)
+}
+
+// aborts tells whether the change ends a rolling release: there is no other way than a
+// rollback to the base, which serves most visitors already.
+func (ch *change) aborts(s sight, in changeInput) bool {
+	return ch.kind == kindRollback && s.canary != "" && in.Target == s.live
 }
 
 // underWay answers when a request is being worked on: the very one we want, from
@@ -173,7 +179,7 @@ func (ch *change) conflict(ctx context.Context, in changeInput, a outbound.Answe
 	switch {
 	case err != nil:
 		return orchestrator.Output{}, err
-	case s.every() == in.Target:
+	case s.every() == in.Target && s.canary == "":
 		return orchestrator.Output{Data: result(in.Target, in.Expect), Text: in.Target + " serves already"}, nil
 	case s.project.Last.running():
 		return ch.underWay(s.project.Last, in)

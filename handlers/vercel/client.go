@@ -81,13 +81,14 @@ func New(o Options) (*Client, error) {
 	}, nil
 }
 
-// Actions answers the actions by name: vercel.serving, vercel.rollback and
-// vercel.promote.
+// Actions answers the actions by name: vercel.serving, vercel.rollback,
+// vercel.promote and vercel.redeploy.
 func (c *Client) Actions() map[string]orchestrator.Action {
 	return map[string]orchestrator.Action{
 		"vercel.serving":  &serving{client: c},
 		"vercel.rollback": &change{client: c, kind: kindRollback},
 		"vercel.promote":  &change{client: c, kind: kindPromote},
+		"vercel.redeploy": &redeploy{client: c},
 	}
 }
 
@@ -166,13 +167,15 @@ func refused(a outbound.Answer, effect bool, todo string) error {
 func advice(status int) string {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return "; check that the token is valid and belongs to the configured team"
+		return "; check that the token is valid and belongs to the configured team, and make a new one if it was revoked"
 	case http.StatusPaymentRequired:
-		return "; the plan allows only the previous deployment: choose that one, or upgrade"
+		return "; the plan does not allow it: on Hobby only the previous deployment can be gone back to, so choose that one, or upgrade"
 	case http.StatusNotFound:
 		return "; check the project and the deployment in the configured team"
 	case http.StatusGone:
 		return "; the deployment was deleted: choose another target"
+	case http.StatusConflict:
+		return "; something else is under way there: look at the project in the dashboard"
 	case http.StatusUnprocessableEntity:
 		return "; choose a ready production deployment that has served before"
 	}

@@ -1,6 +1,7 @@
 package vercel
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -77,7 +78,7 @@ func judge(s sight, m mark, expect string, now time.Time) orchestrator.Outcome {
 		return judgeOurs(s, m, expect)
 	}
 	switch {
-	case s.live == m.Target:
+	case s.serves(m.Target):
 		return done(m.Target, expect, m.Target+" serves, though no request of ours is recorded")
 	case m.newer(last):
 		text := fmt.Sprintf("somebody asked for a %s to %s after our %s to %s", last.Type, last.To, m.Type, m.Target)
@@ -87,7 +88,7 @@ func judge(s sight, m mark, expect string, now time.Time) orchestrator.Outcome {
 		return orchestrator.Outcome{Kind: orchestrator.OutcomeFailed, Text: text}
 	case !m.lost && now.UnixMilli()-m.T0 < visibleIn.Milliseconds():
 		return running("Vercel took the request and does not show it yet")
-	case s.live == expect:
+	case s.live == expect || s.canary == expect && expect != "":
 		return orchestrator.Outcome{Kind: orchestrator.OutcomeNotDone, Text: "Vercel has no such request and " + expect + " still serves"}
 	}
 	return orchestrator.Outcome{
@@ -107,10 +108,10 @@ func judgeOurs(s sight, m mark, expect string) orchestrator.Outcome {
 			Kind: orchestrator.OutcomeFailed,
 			Text: "Vercel says that the " + m.Type + " to " + m.Target + " failed; some domains may have moved",
 		}
-	case s.live == m.Target:
+	case s.serves(m.Target):
 		return done(m.Target, expect, m.Target+" serves")
 	case status == "succeeded":
-		return running("Vercel says succeeded, but " + s.live + " still serves")
+		return running("Vercel says succeeded, but " + cmp.Or(s.canary, s.live) + " still serves")
 	default: // "skipped", or a word newer than this code.
 		return orchestrator.Outcome{
 			Kind: orchestrator.OutcomeFailed,

@@ -79,7 +79,7 @@ func TestSettled(t *testing.T) {
 func TestSight_rollingReleaseCountsAsItsBase(t *testing.T) {
 	t.Parallel()
 	s := sight{live: "dpl_base", canary: "dpl_canary"}
-	out, _, _ := merge(s, []string{"a", "b"}, []probe{{"dpl_canary", true}, {"dpl_base", true}})
+	out, _, _ := merge(s, []string{"a", "b"}, []probe{{deployment: "dpl_canary", reached: true}, {deployment: "dpl_base", reached: true}})
 	if out.Deployment != "dpl_base" || !out.Proven {
 		t.Errorf("%+v", out)
 	}

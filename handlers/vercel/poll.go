@@ -3,6 +3,7 @@ package vercel
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -18,11 +19,11 @@ type PollTarget struct {
 
 const (
 	pollTimeout = 25 * time.Second
-	pollList    = "20"
+	pollRows    = 20
 )
 
 // Poll reads what serves and which production deployments there are, in at most
-// four calls and 25 s. A provider that cannot be read is a fact too: it comes as an
+// five calls and 25 s. A provider that cannot be read is a fact too: it comes as an
 // Observed with Error set. The error is ctx's own.
 func (c *Client) Poll(ctx context.Context, t PollTarget) ([]orchestrator.Record, error) {
 	bounded, cancel := context.WithTimeout(ctx, pollTimeout)
@@ -32,9 +33,14 @@ func (c *Client) Poll(ctx context.Context, t PollTarget) ([]orchestrator.Record,
 	if err == nil {
 		seen.Serving = s.serving(s.every())
 		var rows []deployment
-		query := url.Values{"target": {"production"}, "limit": {pollList}}
+		query := url.Values{"target": {"production"}, "limit": {strconv.Itoa(pollRows)}}
 		if rows, err = c.deployments(bounded, s.project.ID, query); err == nil {
 			list := orchestrator.Deployments{Project: t.Project, Environment: t.Environment, At: seen.At, List: ledger(rows, s)}
+			list.More = len(rows) >= pollRows
+			list.Variables, list.Crons, list.RetentionDays = c.variables(bounded, s.project.ID), s.project.cronList(), s.project.Expiration.Production
+			if p := s.project.Targets.Production; p != nil {
+				list.Plan = p.Plan
+			}
 			return []orchestrator.Record{{Observed: &seen}, {Deploys: &list}}, nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,10 @@ type seen struct {
 	// Proven: every domain answered, and its build or Vercel's record names its deployment.
 	Proven bool              `json:"proven"`
 	By     map[string]string `json:"by"`
+	// Via has the host a domain leads visitors to; Cached the sign by which its answer
+	// came from another cache, so that it proves nothing.
+	Via    map[string]string `json:"via,omitempty"`
+	Cached map[string]string `json:"cached,omitempty"`
 }
 
 // Spec says what the read needs.
@@ -91,6 +96,10 @@ func merge(s sight, domains []string, found []probe) (out seen, unseen, silent [
 	out = seen{Domains: map[string]string{}, By: map[string]string{}, AutoAssign: s.project.AutoAssign, Proven: len(domains) > 0}
 	for i, host := range domains {
 		record, recorded := s.domains[host]
+		if !recorded {
+			record, recorded = s.domains[found[i].via]
+		}
+		out.note(host, found[i])
 		switch {
 		case found[i].deployment != "":
 			out.Domains[host], out.By[host] = s.base(found[i].deployment), byMarker
@@ -99,7 +108,10 @@ func merge(s sight, domains []string, found []probe) (out seen, unseen, silent [
 		default:
 			unseen = append(unseen, host)
 		}
-		if !found[i].reached {
+		switch {
+		case found[i].cached != "":
+			out.Proven = false
+		case !found[i].reached:
 			out.Proven = false
 			silent = append(silent, host)
 		}
@@ -109,6 +121,22 @@ func merge(s sight, domains []string, found []probe) (out seen, unseen, silent [
 		out.Deployment = s.live
 	}
 	return out, unseen, silent
+}
+
+// note remembers how a domain answered.
+func (out *seen) note(host string, p probe) {
+	if p.via != "" {
+		if out.Via == nil {
+			out.Via = map[string]string{}
+		}
+		out.Via[host] = p.via
+	}
+	if p.cached != "" {
+		if out.Cached == nil {
+			out.Cached = map[string]string{}
+		}
+		out.Cached[host] = p.cached
+	}
 }
 
 func tell(out seen, silent []string) string {
@@ -125,6 +153,12 @@ func tell(out seen, silent []string) string {
 	if len(word) > 0 {
 		slices.Sort(word)
 		text += "; by Vercel's word: " + strings.Join(word, ", ")
+	}
+	for _, host := range slices.Sorted(maps.Keys(out.Via)) {
+		text += "; " + host + " leads to " + out.Via[host]
+	}
+	for _, host := range slices.Sorted(maps.Keys(out.Cached)) {
+		text += "; " + host + " answers from another cache (" + out.Cached[host] + "), which proves nothing: purge it there, and exempt the build marker's path"
 	}
 	if len(silent) > 0 {
 		text += "; no answer from " + strings.Join(silent, ", ")

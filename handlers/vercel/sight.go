@@ -79,6 +79,10 @@ func (c *Client) lookProject(ctx context.Context, projectID string) (sight, erro
 	return s, nil
 }
 
+// serves tells whether a deployment serves alone: the base of a rolling release that is
+// active does not.
+func (s sight) serves(id string) bool { return s.live == id && s.canary == "" }
+
 // base counts the canary of a rolling release as what it may still fall back to.
 func (s sight) base(id string) string {
 	if s.canary != "" && id == s.canary {
@@ -132,5 +136,9 @@ func (s sight) list() string {
 
 // serving is the sight in the orchestrator's words.
 func (s sight) serving(id string) orchestrator.Serving {
-	return orchestrator.Serving{Deployment: id, Domains: s.domains, AutoAssign: s.project.AutoAssign}
+	out := orchestrator.Serving{Deployment: id, Domains: s.domains, AutoAssign: s.project.AutoAssign}
+	if s.canary != "" {
+		out.Rolling = &orchestrator.Rolling{Base: s.live, Canary: s.canary}
+	}
+	return out
 }

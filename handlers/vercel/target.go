@@ -120,10 +120,7 @@ func (ch *change) Plan(ctx context.Context, c orchestrator.Call) (orchestrator.P
 }
 
 func (ch *change) text(in changeInput, g goal) string {
-	built := ""
-	if g.Commit != "" {
-		built = " (commit " + g.Commit[:min(7, len(g.Commit))] + ")"
-	}
+	built := short(g.Commit)
 	on := ""
 	if len(in.Domains) > 0 {
 		on = ", on " + strings.Join(in.Domains, ", ")
@@ -133,6 +130,14 @@ func (ch *change) text(in changeInput, g goal) string {
 	}
 	return fmt.Sprintf("Roll %s back from %s to %s%s%s. Nothing is rebuilt, the database is not touched. New pushes build but stay staged until one is promoted.",
 		g.Name, in.Expect, g.Target, built, on)
+}
+
+// short is a commit as a text shows it.
+func short(commit string) string {
+	if commit == "" {
+		return ""
+	}
+	return " (commit " + commit[:min(7, len(commit))] + ")"
 }
 
 // manual is what a person would type to do the same.

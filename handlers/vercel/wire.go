@@ -19,6 +19,17 @@ type project struct {
 			Plan string `json:"plan"`
 		} `json:"production"`
 	} `json:"targets"`
+	Crons *struct {
+		Deployment  string `json:"deploymentId"`
+		Definitions []struct {
+			Path     string `json:"path"`
+			Schedule string `json:"schedule"`
+		} `json:"definitions"`
+	} `json:"crons"`
+	Expiration struct {
+		Production int `json:"expirationDaysProduction"`
+		Keep       int `json:"deploymentsToKeep"`
+	} `json:"deploymentExpiration"`
 	// Rolling is the configuration of rolling releases; null when there is none.
 	Rolling json.RawMessage `json:"rollingRelease"`
 }

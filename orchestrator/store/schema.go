@@ -28,6 +28,8 @@
 //	unknown  step                            an attempt nobody knows the end of
 //	dep      project 0 env 0 created ms(8)‖id    the ledger of deployments
 //	env      project 0 env                   what serves, lock, hold, breaker
+//	set      project 0 env                   plan, retention, variables without values, crons, the last rotation of a secret
+//	verdict  project 0 env                   whether one could go back, to what, and why
 //	watch    kind 0 project 0 env 0 id       what a polled source said last, counted; when a source was heard
 //	shadow   kind(1)‖step, or kind(1)‖seq(8)…  what would have been done (e), what was missed (m), what became live (s)
 //	status   project 0 component             what the public page says

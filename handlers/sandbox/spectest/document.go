@@ -88,8 +88,14 @@ func fits(template, path string) bool {
 }
 
 // loosen reads oneOf as anyOf at the top of an answer: Vercel writes
-// oneOf [{}, list], where every list fits both.
+// oneOf [{}, list], where every list fits both. A parameter that lists its values
+// and has no type (forceNew) is a text, as all of a query is.
 func loosen(operation *openapi3.Operation) {
+	for _, p := range operation.Parameters {
+		if p.Value.Schema != nil && p.Value.Schema.Value.Type == nil && len(p.Value.Schema.Value.Enum) > 0 {
+			p.Value.Schema.Value.Type = &openapi3.Types{openapi3.TypeString}
+		}
+	}
 	for _, response := range operation.Responses.Map() {
 		for _, media := range response.Value.Content {
 			if s := media.Schema.Value; len(s.OneOf) > 0 {
