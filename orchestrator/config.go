@@ -92,6 +92,10 @@ type Environment struct {
 	MarkerJSON string `json:"marker_json,omitempty"`
 	// Signals are read-only queries with a threshold.
 	Signals []SQLSignal `json:"signals,omitempty"`
+	// KnownGood is how long the watch takes that makes a deployment proven; 0 means 30 min.
+	KnownGood int64 `json:"known_good,omitempty"`
+	// Watches are what is watched after every promotion, besides signals and probes.
+	Watches []PromotionWatch `json:"watches,omitempty"`
 	// Supabase is the reference of the Supabase project whose health is read.
 	Supabase string `json:"supabase,omitempty"`
 }

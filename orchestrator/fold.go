@@ -20,7 +20,7 @@ import (
 //	   of polled sources become signals, and a source that falls silent a finding;
 //	   signals are held back, confirmed, damped, correlated over projects and
 //	   counted past a budget; the suspect is weighed again; what goes live over
-//	   a hold pages
+//	   a hold pages; what is promoted is watched, and graded by that
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.
@@ -193,6 +193,8 @@ func (p *pass) record(r *Record) error {
 		p.foldTimer(r.Timer)
 	case r.Reading != nil || r.Upstream != nil:
 		p.foldWatch(r)
+	case r.Obs != nil:
+		p.foldObs(r.Obs)
 	default:
 		return p.housekeeping(r)
 	}

@@ -50,6 +50,7 @@ func (p *pass) promoted(project, env string, pr promotion) {
 		p.whileOpen(project, env, "deployment "+pr.id+" took over")
 		p.overHold(project, env, pr.id)
 	}
+	p.watchPromotion(project, env, pr)
 }
 
 func endServing(d *Deployment, at int64) {

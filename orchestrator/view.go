@@ -31,6 +31,8 @@ const (
 	BucketHeld     Bucket = "held"
 	BucketChange   Bucket = "chg"
 	BucketWatch    Bucket = "watch"
+
+	BucketDeployWatch Bucket = "dwatch"
 )
 
 // Buckets lists every bucket.
@@ -39,7 +41,7 @@ func Buckets() []Bucket {
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
 		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
-		BucketSilence, BucketHeld, BucketChange, BucketWatch,
+		BucketSilence, BucketHeld, BucketChange, BucketWatch, BucketDeployWatch,
 	}
 }
 

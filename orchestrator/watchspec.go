@@ -130,6 +130,8 @@ func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 		return r.Reading == nil && r.Upstream == nil // the log cannot take it yet
 	case r.Upstream != nil:
 		return s.upstreamChanges(r.Upstream)
+	case r.Obs != nil:
+		return s.obsWorth(r.Obs, now)
 	case r.Reading != nil:
 		return f.readingCounts(s, r.Reading, now)
 	case r.Event != nil: // a source may say the same until it is known to have been heard

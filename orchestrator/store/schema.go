@@ -28,6 +28,7 @@
 //	unknown  step                            an attempt nobody knows the end of
 //	dep      project 0 env 0 created ms(8)‖id    the ledger of deployments
 //	env      project 0 env                   what serves, lock, hold, breaker
+//	dwatch   n(8)                            a watch of a promotion: what it looks for, what it saw
 //	watch    kind 0 project 0 env 0 id       what a polled source said last, counted; when a source was heard
 //	status   project 0 component             what the public page says
 //	bad      seq(8)‖index(2)                 quarantine
