@@ -115,6 +115,9 @@ type Probe struct {
 	Status       int      `json:"status,omitempty"`
 	Every        int64    `json:"every,omitempty"`
 	AlsoOnTarget bool     `json:"also_on_target,omitempty"`
+	// P95 is how many milliseconds 95 of 100 answers may take; it is held where several
+	// are asked for at once, by watches and gates.
+	P95 int64 `json:"p95,omitempty"`
 	// Fails and Passes are how many readings in a row make it fire and end it.
 	Fails  int `json:"fails,omitempty"`
 	Passes int `json:"passes,omitempty"`
