@@ -23,8 +23,8 @@ const (
 )
 
 // Obs is a reading of a watch: Count equal ones of which the last was taken at At, in
-// Unix milliseconds. Value is what was measured: an integer in the unit of the measure,
-// thousandths where that has fractions.
+// Unix milliseconds. Value is what was measured, an integer in the unit of the measure,
+// thousandths where that has fractions; Sample is how much the last one saw.
 type Obs struct {
 	Watch  uint64 `json:"w"`
 	Result string `json:"v"`
@@ -59,7 +59,7 @@ type DeployWatch struct {
 	Value  *int64 `json:"value,omitempty"`
 	At     int64  `json:"at,omitempty"`
 	Row    int    `json:"row,omitempty"`
-	// How many readings had each result, and what those that passed had seen.
+	// How many readings had each result, and how much the newest saw.
 	Passes int   `json:"passes"`
 	Fails  int   `json:"fails"`
 	NoData int   `json:"no_data"`
@@ -140,12 +140,11 @@ func (w *DeployWatch) count(o *Obs, now int64) {
 	if w.Result != o.Result {
 		w.Row = 0
 	}
-	w.Result, w.Text, w.Value, w.At = o.Result, clip(o.Text, 300), o.Value, now
+	w.Result, w.Text, w.Value, w.Sample, w.At = o.Result, clip(o.Text, 300), o.Value, o.Sample, now
 	w.Row += n
 	switch o.Result {
 	case GatePass:
 		w.Passes += n
-		w.Sample += o.Sample
 	case GateFail:
 		w.Fails += n
 	case GateNoData:
@@ -161,12 +160,10 @@ func (w *DeployWatch) count(o *Obs, now int64) {
 // to a row that has only begun.
 func (p *pass) concludeWatch(w *DeployWatch, enough bool) {
 	all := w.Passes + w.Fails + w.NoData + w.Errors
-	switch passed := w.Result == GatePass && enough && 2*w.Passes > all; {
-	case passed && w.Sample >= w.Spec.MinSample:
+	switch {
+	case w.Result == GatePass && enough && 2*w.Passes > all:
 		p.endWatch(w, GatePass, "passed "+strconv.Itoa(w.Passes)+" of "+strconv.Itoa(all)+" readings, the last "+strconv.Itoa(w.Row)+" in a row")
 		p.prove(w)
-	case passed:
-		p.endWatch(w, GateNoData, "what it saw is too little: "+strconv.FormatInt(w.Sample, 10)+" of at least "+strconv.FormatInt(w.Spec.MinSample, 10))
 	case p.now < w.Until+3*int64(w.Spec.Consecutive)*w.Spec.Every:
 	case w.Fails >= w.NoData && w.Fails >= w.Errors && w.Fails > 0:
 		p.watchFailed(w, "it never passed "+strconv.Itoa(w.Spec.Consecutive)+" times in a row at the end; "+strconv.Itoa(w.Fails)+" of "+strconv.Itoa(all)+" readings failed: "+w.Text)

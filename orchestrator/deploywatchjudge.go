@@ -39,6 +39,10 @@ func (f *Fold) fromData(w *DeployWatch, m *Measured, o *Obs) {
 	if v, ok := out["value"].(int64); ok {
 		o.Value = &v
 	}
+	if o.Sample < w.Spec.MinSample {
+		o.Result, o.Text = GateNoData, tooLittle(o.Sample, w.Spec.MinSample)
+		return
+	}
 	if w.Spec.Burn != nil {
 		w.Spec.Burn.judge(out, o)
 		return
@@ -54,6 +58,10 @@ func (f *Fold) fromData(w *DeployWatch, m *Measured, o *Obs) {
 	default:
 		o.Result, o.Text = GateError, clip(w.Spec.Pass+" is neither true nor false", 200)
 	}
+}
+
+func tooLittle(saw, least int64) string {
+	return "it saw " + strconv.FormatInt(saw, 10) + " of at least " + strconv.FormatInt(least, 10)
 }
 
 // judge holds the shares of errors (millionths, by window) against the objective. Where

@@ -17,8 +17,8 @@ type PromotionWatch struct {
 	// Pass is CEL over out, without the leading "="; empty with Burn and without Uses.
 	Pass string `json:"pass,omitempty"`
 	Burn *Burn  `json:"burn,omitempty"`
-	// Consecutive is how many readings in a row count; MinSample is what all that passed
-	// must have seen together.
+	// Consecutive is how many readings in a row count; one that saw less than MinSample has
+	// no data.
 	Consecutive int      `json:"consecutive,omitempty"`
 	MinSample   int64    `json:"min_sample,omitempty"`
 	Severity    string   `json:"severity,omitempty"`

@@ -35,9 +35,6 @@ func (p *pass) measureSoon(l *loaded, st *Step, node *Node) {
 
 func gateText(g *GateReading) string {
 	text := "passed " + strconv.Itoa(g.Passes) + " of " + strconv.Itoa(g.Consecutive) + " times in a row, until " + clock(g.Until)
-	if g.MinSample > 0 {
-		text += ", seen " + strconv.FormatInt(g.Sample, 10) + " of at least " + strconv.FormatInt(g.MinSample, 10)
-	}
 	if g.Verdict != "" {
 		text += "; last: " + g.Verdict
 	}
@@ -69,22 +66,18 @@ func (p *pass) foldMeasure(m *Measured) {
 	out, _ := plainJSON(m.Data).(map[string]any)
 	switch {
 	case m.Error != "":
-		p.verdictIn(l, st, node, gateResult{GateError, m.Error, 0})
+		p.verdictIn(l, st, node, gateResult{GateError, m.Error})
 		return
 	case m.NoData:
-		p.verdictIn(l, st, node, gateResult{GateNoData, m.Text, 0})
+		p.verdictIn(l, st, node, gateResult{GateNoData, m.Text})
 		return
 	}
 	st.Output = m.Data
 	p.reading(l, st, node, out)
 }
 
-// gateResult is what one reading of a gate means: pass, fail, no data or error. sample is
-// how much it saw.
-type gateResult struct {
-	result, text string
-	sample       int64
-}
+// gateResult is what one reading of a gate means: pass, fail, no data or error.
+type gateResult struct{ result, text string }
 
 func (r gateResult) String() string {
 	if r.text == "" {
@@ -96,10 +89,11 @@ func (r gateResult) String() string {
 func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any) {
 	vars := p.vars(l)
 	vars["out"] = out
-	r := gateResult{result: GateFail, sample: 1}
-	if n, ok := out["sample"].(int64); ok {
-		r.sample = n
+	if saw, ok := out["sample"].(int64); ok && saw < st.Gate.MinSample {
+		p.verdictIn(l, st, node, gateResult{GateNoData, tooLittle(saw, st.Gate.MinSample)})
+		return
 	}
+	r := gateResult{result: GateFail}
 	v, err := p.rules.Eval(node.Gate.Pass, vars)
 	switch {
 	case err != nil:
@@ -112,8 +106,8 @@ func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any) {
 	p.verdictIn(l, st, node, r)
 }
 
-// verdictIn counts a reading: enough passes in a row, which saw enough, end the gate
-// well; anything else breaks the row. The end of its time ends it badly, and a gate that
+// verdictIn counts a reading: enough passes in a row end the gate well; anything else
+// breaks the row. The end of its time ends it badly, and a gate that
 // could not see is not the same as one that saw a failure: when its playbook says so, a
 // person decides about it.
 func (p *pass) verdictIn(l *loaded, st *Step, node *Node, r gateResult) {
@@ -122,14 +116,13 @@ func (p *pass) verdictIn(l *loaded, st *Step, node *Node, r gateResult) {
 	g.Result, g.Verdict = r.result, r.String()
 	if r.result == GatePass {
 		g.Passes++
-		g.Sample += r.sample
 	} else {
-		g.Passes, g.Sample = 0, 0
+		g.Passes = 0
 	}
 	l.touch(st)
 	p.changed(l)
 	switch {
-	case g.Passes >= g.Consecutive && g.Sample >= g.MinSample:
+	case g.Passes >= g.Consecutive:
 		p.finish(l, st, node, "passed "+strconv.Itoa(g.Passes)+" times in a row after "+span(p.now-g.Started))
 	case p.now >= g.Until:
 		p.gateOver(l, st, node)
@@ -142,10 +135,6 @@ func (p *pass) verdictIn(l *loaded, st *Step, node *Node, r gateResult) {
 func (p *pass) gateOver(l *loaded, st *Step, node *Node) {
 	g := st.Gate
 	why := "not passed within " + span(g.Until-g.Started) + "; last: " + g.Verdict
-	if g.Result == GatePass && g.Sample < g.MinSample && g.Passes >= g.Consecutive {
-		g.Result = GateNoData
-		why = "no data within " + span(g.Until-g.Started) + ": what passed saw " + strconv.FormatInt(g.Sample, 10) + " of at least " + strconv.FormatInt(g.MinSample, 10)
-	}
 	if p.v2() && g.Result == GateNoData && node.Gate.NoData == noDataAsks {
 		p.park(l, st, node, why+", which says neither that it is well nor that it is not")
 		return

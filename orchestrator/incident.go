@@ -227,10 +227,9 @@ type GateReading struct {
 	Measured    int    `json:"measured,omitempty"`
 	Verdict     string `json:"verdict,omitempty"`
 	// Result is pass, fail, no data or error, of the newest reading; Verdict is that with
-	// what was seen. Sample is what the passes in a row have seen.
+	// what was seen. A reading that saw less than MinSample has no data.
 	Result    string `json:"result,omitempty"`
 	MinSample int64  `json:"min_sample,omitempty"`
-	Sample    int64  `json:"sample,omitempty"`
 }
 
 // Work is what an executor does for a step.

@@ -144,7 +144,6 @@ func (p *pass) restartGate(l *loaded, st *Step, node *Node) {
 	if p.to(l, st, "ready", "") && p.to(l, st, "wait", "") {
 		g := st.Gate
 		g.Until, g.Started, g.Passes, g.Measured = p.now+(g.Until-g.Started), p.now, 0, 0
-		g.Sample = 0
 		p.measureSoon(l, st, node)
 	}
 }

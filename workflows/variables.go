@@ -19,6 +19,7 @@ const (
 	inRules
 	inInhibition
 	inThreshold
+	inWatch
 )
 
 type variable struct {
@@ -45,7 +46,7 @@ func variables() []variable {
 		{"env", plan, fields("id", "kind", "domains", "probes", "marker_path", "marker_json")},
 		{"project", plan, fields("id", "vercel", "audience", "components").with("hotfix", hotfix)},
 		{"failing", inSignalsGate, anything()},
-		{"out", inUsesGate, anything()},
+		{"out", inUsesGate | inWatch, anything()},
 		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "counted", "auth", "has_time")},
 		{"other", inInhibition, fields("source", "name", "severity", "component", "project", "environment", "fingerprint")},
 		{"deployment", inRules, fields("id", "commit", "promoted_ms_ago", "rolled_back", "known")},

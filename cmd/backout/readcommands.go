@@ -60,6 +60,8 @@ func deploymentsCommand() *cobra.Command {
 					note := ""
 					if d.Bad != "" {
 						note = "known bad: " + d.Bad
+					} else if d.Proven {
+						note = "proven: it passed its watch"
 					} else if d.Candidate {
 						note = "candidate"
 					}

@@ -104,7 +104,6 @@ func (c *Core) watchRead(s *shard, n uint64, m *orchestrator.Measured) {
 			s.act.queue(item{rec: orchestrator.Record{Obs: held}})
 		} else {
 			o.Count += held.Count
-			o.Sample += held.Sample
 		}
 	}
 	rec := orchestrator.Record{Obs: &o}

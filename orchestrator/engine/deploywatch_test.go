@@ -172,7 +172,7 @@ func TestDeployWatch_aWeekCostsLittleLog(t *testing.T) {
 	if want := orchestrator.WatchReadings; v.measured < want-50 || v.measured > want+50 {
 		t.Errorf("%d measures, about %d were asked for", v.measured, want)
 	}
-	if w.State != orchestrator.GatePass || w.Passes < orchestrator.WatchReadings-50 || w.Sample != int64(7*w.Passes) {
+	if w.State != orchestrator.GatePass || w.Passes < orchestrator.WatchReadings-50 || w.Sample != 7 {
 		t.Errorf("%+v", w)
 	}
 	if k := v.watch(orchestrator.KnownGoodWatch); k.State != orchestrator.GatePass {

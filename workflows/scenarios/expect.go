@@ -40,6 +40,7 @@ func (p *Played) compare(at string, e *Expect) {
 		slices.Sort(kinds)
 		p.same("findings", *e.Findings, slices.Compact(kinds))
 	}
+	p.watches(e)
 	for id, want := range e.Why {
 		p.why(id, want)
 	}
