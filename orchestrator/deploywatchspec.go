@@ -69,9 +69,7 @@ func (c *Config) watchesOf(project, env string) []PromotionWatch {
 	if e.Kind == KindProduction {
 		out = append(out, PromotionWatch{ID: KnownGoodWatch, For: e.knownGood(), Every: min(watchEvery, max(1000, e.knownGood()/30))})
 	}
-	for _, w := range e.Watches {
-		out = append(out, w)
-	}
+	out = append(out, e.Watches...)
 	for i := range out {
 		out[i].defaults()
 	}

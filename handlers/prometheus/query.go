@@ -114,7 +114,7 @@ func (q *Query) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Outpu
 	case errors.Is(err, errNothing):
 		return orchestrator.Output{NoData: true, Text: text}, nil
 	case err != nil:
-		return orchestrator.Output{Errored: true, Text: err.Error()}, nil
+		return orchestrator.Output{Errored: true, Text: err.Error()}, nil //nolint:nilerr // What could not be asked is the reading.
 	}
 	data, err := json.Marshal(out)
 	if err != nil {

@@ -36,7 +36,7 @@ func order(t *testing.T, url string, body map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Post(url, "application/json", bytes.NewReader(b)) //nolint:noctx // A stand-in of this test.
+	resp, err := http.Post(url, "application/json", bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,10 +140,9 @@ func (v *virtual) promote(id string) {
 
 func (v *virtual) watch(id string) orchestrator.DeployWatch {
 	v.t.Helper()
-	all := v.state.DeployWatches("shop", "production")
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].Spec.ID == id {
-			return all[i]
+	for _, w := range slices.Backward(v.state.DeployWatches("shop", "production")) {
+		if w.Spec.ID == id {
+			return w
 		}
 	}
 	v.t.Fatalf("there is no watch %s", id)
