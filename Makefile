@@ -8,7 +8,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := .bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # What tests with real dependencies need, as command:Debian-package. Add a line here and its test fails in CI instead of skipping.
-TEST_DEPS := gcc:gcc strace:strace unshare:util-linux pg_ctlcluster:postgresql prometheus-alertmanager:prometheus-alertmanager node:nodejs python3:python3
+TEST_DEPS := gcc:gcc strace:strace unshare:util-linux pg_ctlcluster:postgresql prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager node:nodejs python3:python3
 BENCH_DEPS := strace:strace
 
 # The race detector needs a C compiler; without one the tests still run.

@@ -132,6 +132,9 @@ type Environment struct {
 	Database Database `yaml:"database"`
 	// Signals are read-only queries of the database that fire by their value.
 	Signals []SQLSignal `yaml:"signals"`
+	// Watches are what is watched after every promotion, besides the watch of signals and
+	// probes that every environment of kind production has.
+	Watches []Watch `yaml:"watches"`
 }
 
 // Domain is a host that serves the environment: written as a plain host, or with
@@ -143,9 +146,10 @@ type Domain struct {
 
 func (d *Domain) setShort(text string) { d.Host = text }
 
-// KnownGood says when a deployment counts as a good target: it served OrServed
-// without an incident.
+// KnownGood says when a deployment counts as a good target: it passed what is watched for
+// Watch after its promotion (0 means 30m), or it served OrServed without an incident.
 type KnownGood struct {
+	Watch    Duration `yaml:"watch"`
 	OrServed Duration `yaml:"or_served"`
 }
 
@@ -171,9 +175,11 @@ type Probe struct {
 	AlsoOnTarget bool `yaml:"also_on_target"`
 }
 
-// Expect is what a healthy answer looks like; Status 0 means any 2xx.
+// Expect is what a healthy answer looks like; Status 0 means any 2xx. P95 is how long 95
+// of 100 answers may take; it is held by watches and gates that ask for several.
 type Expect struct {
-	Status int `yaml:"status"`
+	Status int      `yaml:"status"`
+	P95    Duration `yaml:"p95"`
 }
 
 // Hotfix names the workflows that build and test a fix, in Repo (owner/name).

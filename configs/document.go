@@ -72,6 +72,7 @@ func (e Environment) document() orchestrator.Environment {
 		ID:         e.ID,
 		Kind:       e.Kind,
 		ServedFor:  e.KnownGood.OrServed.Milliseconds(),
+		KnownGood:  e.KnownGood.Watch.Milliseconds(),
 		MarkerPath: e.BuildMarker.Path,
 		MarkerJSON: e.BuildMarker.JSON,
 	}
@@ -79,22 +80,30 @@ func (e Environment) document() orchestrator.Environment {
 		doc.Domains = append(doc.Domains, orchestrator.Domain(d))
 	}
 	for _, p := range e.Probes {
-		doc.Probes = append(doc.Probes, orchestrator.Probe{
-			ID:           p.ID,
-			Covers:       p.Covers,
-			URL:          p.Get,
-			Status:       p.Expect.Status,
-			Every:        p.Every.Milliseconds(),
-			AlsoOnTarget: p.AlsoOnTarget,
-			Fails:        p.Fails,
-			Passes:       p.Passes,
-			Severity:     p.Severity,
-		})
+		doc.Probes = append(doc.Probes, p.document())
 	}
 	for _, q := range e.Signals {
 		doc.Signals = append(doc.Signals, q.document())
 	}
+	for _, w := range e.Watches {
+		doc.Watches = append(doc.Watches, w.document(&e))
+	}
 	return doc
+}
+
+func (p Probe) document() orchestrator.Probe {
+	return orchestrator.Probe{
+		ID:           p.ID,
+		Covers:       p.Covers,
+		URL:          p.Get,
+		Status:       p.Expect.Status,
+		P95:          p.Expect.P95.Milliseconds(),
+		Every:        p.Every.Milliseconds(),
+		AlsoOnTarget: p.AlsoOnTarget,
+		Fails:        p.Fails,
+		Passes:       p.Passes,
+		Severity:     p.Severity,
+	}
 }
 
 func (p Policies) document() orchestrator.Policies {

@@ -13,6 +13,9 @@ type Providers struct {
 	// Probe is the client of the probes.
 	Probe    *Probing  `yaml:"probe"`
 	Supabase *Supabase `yaml:"supabase"`
+	// Prometheus and Sentry are asked by watches and gates.
+	Prometheus *Prometheus `yaml:"prometheus"`
+	Sentry     *SentryAPI  `yaml:"sentry"`
 }
 
 // Vercel is the account that deployments live in.

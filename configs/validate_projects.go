@@ -103,6 +103,7 @@ func (k *checker) environments(at string, p *Project, hosts map[string]bool) {
 		}
 		k.probes(here+".probes", e.Probes, p)
 		k.watched(here, &e, p)
+		k.watches(here, &e, p)
 	}
 }
 

@@ -27,6 +27,7 @@ func (k *checker) providers() {
 		k.sendgrid(s)
 	}
 	k.payments()
+	k.measuring()
 }
 
 func (k *checker) sendgrid(s *SendGrid) {

@@ -109,6 +109,9 @@ type Output struct {
 	Superseded bool `json:"superseded,omitempty"`
 	// Errored is set by reads that could not see: no data is not a verdict.
 	Errored bool `json:"errored,omitempty"`
+	// NoData is set by reads that could look and found nothing to judge by: no series,
+	// no request, no probe. It is neither good nor bad, and no error.
+	NoData bool `json:"no_data,omitempty"`
 }
 
 // Accepted says how to look again. Times are milliseconds from now.

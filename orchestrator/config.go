@@ -100,6 +100,10 @@ type Environment struct {
 	MarkerJSON string `json:"marker_json,omitempty"`
 	// Signals are read-only queries with a threshold.
 	Signals []SQLSignal `json:"signals,omitempty"`
+	// KnownGood is how long the watch takes that makes a deployment proven; 0 means 30 min.
+	KnownGood int64 `json:"known_good,omitempty"`
+	// Watches are what is watched after every promotion, besides signals and probes.
+	Watches []PromotionWatch `json:"watches,omitempty"`
 	// Supabase is the reference of the Supabase project whose health is read.
 	Supabase string `json:"supabase,omitempty"`
 }
@@ -119,6 +123,9 @@ type Probe struct {
 	Status       int      `json:"status,omitempty"`
 	Every        int64    `json:"every,omitempty"`
 	AlsoOnTarget bool     `json:"also_on_target,omitempty"`
+	// P95 is how many milliseconds 95 of 100 answers may take; it is held where several
+	// are asked for at once, by watches and gates.
+	P95 int64 `json:"p95,omitempty"`
 	// Fails and Passes are how many readings in a row make it fire and end it.
 	Fails  int `json:"fails,omitempty"`
 	Passes int `json:"passes,omitempty"`

@@ -21,7 +21,8 @@ import (
 //	   signals are held back, confirmed, damped, correlated over projects and
 //	   counted past a budget; the suspect is weighed again; what goes live over
 //	   a hold pages; the verdict is kept and knows plan, retention, secrets, migrations,
-//	   variables, crons and rolling releases; the ledger keeps 200 deployments
+//	   variables, crons and rolling releases; the ledger keeps 200 deployments;
+//	   what is promoted is watched, and graded by that
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.
@@ -201,6 +202,8 @@ func (p *pass) record(r *Record) error {
 		p.foldTimer(r.Timer)
 	case r.Reading != nil || r.Upstream != nil:
 		p.foldWatch(r)
+	case r.Obs != nil:
+		p.foldObs(r.Obs)
 	default:
 		return p.housekeeping(r)
 	}

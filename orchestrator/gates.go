@@ -9,6 +9,7 @@ func (p *pass) beginGate(l *loaded, st *Step, node *Node) {
 	st.Gate = &GateReading{
 		Started: p.now, Until: p.now + p.wait(l, g.Within, 15*60_000),
 		Consecutive: int(max(1, p.wait(l, g.Consecutive, 2))),
+		MinSample:   p.wait(l, g.MinSample, 0),
 	}
 	in, err := p.inputs(l, g.With)
 	if err != nil {
@@ -62,37 +63,58 @@ func (p *pass) foldMeasure(m *Measured) {
 		return
 	}
 	p.unready(l, st)
-	if m.Error != "" {
-		p.verdictIn(l, st, node, "errored: "+clip(m.Error, 200))
+	out, _ := plainJSON(m.Data).(map[string]any)
+	switch {
+	case m.Error != "":
+		p.verdictIn(l, st, node, gateResult{GateError, m.Error})
+		return
+	case m.NoData:
+		p.verdictIn(l, st, node, gateResult{GateNoData, m.Text})
 		return
 	}
-	out, _ := plainJSON(m.Data).(map[string]any)
 	st.Output = m.Data
 	p.reading(l, st, node, out)
+}
+
+// gateResult is what one reading of a gate means: pass, fail, no data or error.
+type gateResult struct{ result, text string }
+
+func (r gateResult) String() string {
+	if r.text == "" {
+		return r.result
+	}
+	return r.result + ": " + clip(r.text, 200)
 }
 
 func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any) {
 	vars := p.vars(l)
 	vars["out"] = out
+	if saw, ok := out["sample"].(int64); ok && saw < st.Gate.MinSample {
+		p.verdictIn(l, st, node, gateResult{GateNoData, tooLittle(saw, st.Gate.MinSample)})
+		return
+	}
+	r := gateResult{result: GateFail}
 	v, err := p.rules.Eval(node.Gate.Pass, vars)
 	switch {
 	case err != nil:
-		p.verdictIn(l, st, node, "errored: "+clip(err.Error(), 200))
+		r.result, r.text = GateError, err.Error()
 	case v == true:
-		p.verdictIn(l, st, node, "pass")
-	default:
-		p.verdictIn(l, st, node, "fail")
+		r.result = GatePass
+	case p.v2() && node.Gate.Uses != "" && p.s.cutOff(p.now):
+		r.result, r.text = GateError, "Backout itself is cut off: its control probes fail"
 	}
+	p.verdictIn(l, st, node, r)
 }
 
-// verdictIn counts a reading: enough passes in a row end the gate well; the end
-// of its time ends it badly, and a gate that could not see is not the same as
-// one that saw a failure.
-func (p *pass) verdictIn(l *loaded, st *Step, node *Node, verdict string) {
+// verdictIn counts a reading: enough passes in a row end the gate well; anything else
+// breaks the row. The end of its time ends it badly, and a gate that
+// could not see is not the same as one that saw a failure: when its playbook says so, a
+// person decides about it.
+func (p *pass) verdictIn(l *loaded, st *Step, node *Node, r gateResult) {
 	g := st.Gate
 	g.Measured++
-	g.Verdict = verdict
-	if verdict == "pass" {
+	g.Result, g.Verdict = r.result, r.String()
+	if r.result == GatePass {
 		g.Passes++
 	} else {
 		g.Passes = 0
@@ -103,8 +125,22 @@ func (p *pass) verdictIn(l *loaded, st *Step, node *Node, verdict string) {
 	case g.Passes >= g.Consecutive:
 		p.finish(l, st, node, "passed "+strconv.Itoa(g.Passes)+" times in a row after "+span(p.now-g.Started))
 	case p.now >= g.Until:
-		p.fail(l, st, node, "not passed within "+span(g.Until-g.Started)+"; last: "+verdict)
+		p.gateOver(l, st, node)
 	default:
 		p.measureSoon(l, st, node)
 	}
 }
+
+// gateOver ends a gate whose time is over.
+func (p *pass) gateOver(l *loaded, st *Step, node *Node) {
+	g := st.Gate
+	why := "not passed within " + span(g.Until-g.Started) + "; last: " + g.Verdict
+	if p.v2() && g.Result == GateNoData && node.Gate.NoData == noDataAsks {
+		p.park(l, st, node, why+", which says neither that it is well nor that it is not")
+		return
+	}
+	p.fail(l, st, node, why)
+}
+
+// noDataAsks is the value of Gate.NoData that puts a gate without data to a person.
+const noDataAsks = "inconclusive"

@@ -237,6 +237,10 @@ type GateReading struct {
 	Consecutive int    `json:"consecutive"`
 	Measured    int    `json:"measured,omitempty"`
 	Verdict     string `json:"verdict,omitempty"`
+	// Result is pass, fail, no data or error, of the newest reading; Verdict is that with
+	// what was seen. A reading that saw less than MinSample has no data.
+	Result    string `json:"result,omitempty"`
+	MinSample int64  `json:"min_sample,omitempty"`
 }
 
 // Work is what an executor does for a step.

@@ -50,6 +50,7 @@ func (p *pass) promoted(project, env string, pr promotion) {
 		p.overHold(project, env, pr.id)
 		p.superseded(project, env, pr.id)
 	}
+	p.watchPromotion(project, env, pr)
 }
 
 // notYet reports whether the provider may only be late: a promotion was told a moment

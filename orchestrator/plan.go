@@ -124,6 +124,9 @@ type Gate struct {
 	Every       Wait           `json:"every"`
 	Consecutive Wait           `json:"consecutive"`
 	Within      Wait           `json:"within"`
+	// MinSample is how much a reading must have seen, as `sample` of its output says, to
+	// be more than no data; empty for nothing.
+	MinSample Wait `json:"min_sample,omitempty"`
 	// NoData is what a measurement without data counts as when the time is
 	// over: "errored" fails the gate, "inconclusive" asks a person.
 	NoData string `json:"no_data,omitempty"`

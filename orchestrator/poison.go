@@ -184,7 +184,7 @@ func (p *pass) excerpt() string {
 
 // keepAll counts everything cached as changed, and forgets what was made of it.
 func (s *State) keepAll() {
-	s.open, s.silences, s.ledgers = nil, nil, nil
+	s.open, s.silences, s.ledgers, s.watching = nil, nil, nil, nil
 	for _, l := range s.loaded {
 		l.dirty, l.tally = true, nil
 		for _, st := range l.steps {

@@ -22,6 +22,7 @@ type Record struct {
 	Deploys  *Deployments `json:"deploys,omitempty"`
 	Reading  *Reading     `json:"read,omitempty"`
 	Upstream *Upstream    `json:"up,omitempty"`
+	Obs      *Obs         `json:"obs,omitempty"`
 
 	Migrations *CommitMigrations `json:"mig,omitempty"`
 
@@ -288,6 +289,10 @@ type Measured struct {
 	StepRef
 	Data  json.RawMessage `json:"data,omitempty"`
 	Error string          `json:"error,omitempty"`
+	// NoData is set when the measure works and has nothing to say; Text is what it says
+	// to people.
+	NoData bool   `json:"no_data,omitempty"`
+	Text   string `json:"text,omitempty"`
 }
 
 // Verified is what Action.Verify found.

@@ -27,6 +27,14 @@ type Rehearsal struct {
 	Silent bool
 	// Target is what probe.target answers: good, bad, unknown or blind; good when empty.
 	Target string
+	// Answers are what reads answer instead of that all is well, one after another and from
+	// the beginning again, by the action or, as watch/ID, by the watch. Watches without any
+	// have no data.
+	Answers map[string][]Measured
+	// measured is when each watch was measured last, by its number; held are the readings
+	// that change nothing and wait for the next one.
+	measured map[uint64]int64
+	held     map[uint64]*Obs
 	// Pages are the texts people got, Effects the effects that were made, in order.
 	Pages   []Rehearsed
 	Effects []Rehearsed
@@ -136,6 +144,14 @@ func (r *Rehearsal) Until(at int64) error {
 			next = &t
 			return false
 		})
+		watch, due := r.nextWatch()
+		if watch > 0 && due <= at && (next == nil || due <= next.Due) {
+			r.now = max(r.now, due)
+			if err := r.watched(watch); err != nil {
+				return err
+			}
+			continue
+		}
 		if next == nil || next.Due > at {
 			r.now = max(r.now, at)
 			return nil
@@ -192,7 +208,8 @@ func (r *Rehearsal) perform(ref StepRef, kind Work) error {
 	case WorkPreview:
 		rec = Record{Preview: &Previewed{StepRef: ref, Hash: "rehearsed", Text: titled(node)}}
 	case WorkMeasure:
-		rec = Record{Measure: &Measured{StepRef: ref, Data: r.answer(inc, node.Gate.Uses)}}
+		rec = Record{Measure: r.reads(inc, node)}
+		rec.Measure.StepRef = ref
 	case WorkVerify:
 		rec = Record{Verified: &Verified{StepRef: ref, Attempt: st.Attempt.ID, Kind: OutcomeDone}}
 	case WorkDo:

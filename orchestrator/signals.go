@@ -168,12 +168,14 @@ func (p *pass) distinctEvents(ev *Event, env *EnvState) int {
 }
 
 // openIncident is the incident that has this environment, closed ones excepted.
-func (p *pass) openIncident(project, env string) *loaded {
-	b := p.s.view.Get(BucketCorr, joinKey(project, env))
+func (p *pass) openIncident(project, env string) *loaded { return p.s.incidentOf(project, env) }
+
+func (s *State) incidentOf(project, env string) *loaded {
+	b := s.view.Get(BucketCorr, joinKey(project, env))
 	if len(b) != 8 {
 		return nil
 	}
-	return p.s.incident(binary.BigEndian.Uint64(b))
+	return s.incident(binary.BigEndian.Uint64(b))
 }
 
 // join adds a signal to an incident.

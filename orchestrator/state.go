@@ -33,6 +33,8 @@ type State struct {
 	// made; each nil until it is asked for, and after something changed there.
 	open     []uint64
 	silences []Silence
+	// watching are the watches that are measured; nil until asked for, and after one changed.
+	watching []DeployWatch
 	// days says of the days that were looked at whether an id is remembered of them.
 	days map[int64]bool
 	// ledgers are decoded ledgers by environment; touched the environments whose verdict
@@ -75,6 +77,8 @@ type Meta struct {
 	Silences  int   `json:"silences,omitempty"`
 	Held      int   `json:"held,omitempty"`
 	HeldTimer int64 `json:"held_timer,omitempty"`
+	// NextWatch is the number of the watch that was started last.
+	NextWatch uint64 `json:"next_watch,omitempty"`
 	// Spent is what each source has sent in its minute.
 	Spent map[string]Spent `json:"spent,omitempty"`
 	// Found maps a kind of finding to when it was paged last.

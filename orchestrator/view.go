@@ -34,6 +34,8 @@ const (
 	BucketShadow   Bucket = "shadow"
 	BucketSettings Bucket = "set"
 	BucketVerdict  Bucket = "verdict"
+
+	BucketDeployWatch Bucket = "dwatch"
 )
 
 // Buckets lists every bucket.
@@ -42,7 +44,7 @@ func Buckets() []Bucket {
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
 		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
-		BucketSilence, BucketHeld, BucketChange, BucketWatch, BucketShadow, BucketSettings, BucketVerdict,
+		BucketSilence, BucketHeld, BucketChange, BucketWatch, BucketShadow, BucketSettings, BucketVerdict, BucketDeployWatch,
 	}
 }
 

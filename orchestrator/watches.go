@@ -234,17 +234,22 @@ func (p *pass) speak(w *Watch, spec watchSpec, typ string) {
 		Project: w.Project, Environment: w.Environment, Fingerprint: w.Kind + "/" + w.ID,
 		Name: w.Kind + " " + w.ID, Severity: spec.severity, Summary: w.Text,
 	}
-	if len(spec.covers) == 1 {
-		ev.Component = spec.covers[0]
-	}
-	if len(spec.covers) > 1 {
-		ev.Labels = map[string]string{"covers": strings.Join(spec.covers, ",")}
-	}
+	covers(ev, spec.covers)
 	if w.Value != nil {
 		ev.Value = strconv.FormatInt(*w.Value, 10)
 	}
 	p.s.meta.Events++
 	p.takeEvent(ev)
+}
+
+// covers says which components a signal of our own is about.
+func covers(ev *Event, components []string) {
+	switch {
+	case len(components) == 1:
+		ev.Component = components[0]
+	case len(components) > 1:
+		ev.Labels = map[string]string{"covers": strings.Join(components, ",")}
+	}
 }
 
 // Watches lists what is known of the polled sources, by name.

@@ -134,6 +134,8 @@ func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 		return s.deploysWorth(r.Deploys)
 	case r.Migrations != nil:
 		return s.migrationsWorth(r.Migrations)
+	case r.Obs != nil:
+		return s.obsWorth(r.Obs, now)
 	case r.Reading != nil:
 		return f.readingCounts(s, r.Reading, now)
 	case r.Event != nil: // a source may say the same until it is known to have been heard

@@ -40,7 +40,7 @@ func (r *report) open(v *value, what string, known ...string) (fieldset, bool) {
 
 // laterKeys are keys of the language that this version cannot run.
 func laterKeys() []string {
-	return []string{"repeat", "undo", "restart_from", "recheck", "on_stop", "min_sample", "confirm"}
+	return []string{"repeat", "undo", "restart_from", "recheck", "on_stop", "confirm"}
 }
 
 func (f fieldset) has(key string) bool { _, ok := f.byKey[key]; return ok }
@@ -221,6 +221,11 @@ func milliseconds(text string) (int64, bool) {
 
 // count reads a whole number from 1, or "=" and CEL that gives one.
 func (f fieldset) count(key string, exprs *[]expression) orchestrator.Wait {
+	return f.upTo(1000, key, exprs)
+}
+
+// upTo is count with another highest number.
+func (f fieldset) upTo(most int64, key string, exprs *[]expression) orchestrator.Wait {
 	e, ok := f.byKey[key]
 	if !ok {
 		return ""
@@ -230,7 +235,7 @@ func (f fieldset) count(key string, exprs *[]expression) orchestrator.Wait {
 		*exprs = append(*exprs, x)
 		return orchestrator.Wait("=" + x.text)
 	}
-	if n := f.number(key, 1, 1000); n > 0 {
+	if n := f.number(key, 1, most); n > 0 {
 		return orchestrator.Wait(strconv.Itoa(n))
 	}
 	return ""

@@ -164,6 +164,9 @@ func (p *printer) gate(g *orchestrator.Gate) {
 	}
 	p.detail("measures", looksAt)
 	p.detail("passes if", oneLine(g.Pass))
+	if g.MinSample != "" {
+		p.detail("has seen", "at least "+string(g.MinSample))
+	}
 	p.detail("waits", fmt.Sprintf("every %s, %s in a row, within %s, no data counts as %s", g.Every, g.Consecutive, g.Within, g.NoData))
 }
 

@@ -19,6 +19,7 @@ const (
 	inRules
 	inInhibition
 	inThreshold
+	inWatch
 )
 
 type variable struct {
@@ -45,8 +46,8 @@ func variables() []variable {
 		{"env", plan, fields("id", "kind", "domains", "probes", "marker_path", "marker_json")},
 		{"project", plan, fields("id", "vercel", "audience", "components").with("hotfix", hotfix)},
 		{"failing", inSignalsGate, anything()},
-		{"out", inUsesGate, anything()},
 		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "counted", "auth", "has_time", "new")},
+		{"out", inUsesGate | inWatch, anything()},
 		{"other", inInhibition, fields("source", "name", "severity", "component", "project", "environment", "fingerprint")},
 		{"deployment", inRules, fields("id", "commit", "promoted_ms_ago", "rolled_back", "known", "named")},
 		{"open", inRules, fields("n", "playbook", "state")},

@@ -222,7 +222,7 @@ func (pb *playbook) checkDefault(a *orchestrator.Ask, f fieldset, what string) {
 func (pb *playbook) parseGate(s *step, f fieldset) {
 	s.node.Kind = orchestrator.NodeGate
 	what := f.what + ": gate"
-	g, ok := pb.open(f.byKey["gate"].val, what, "uses", "with", "signals", "pass", "every", "consecutive", "within", "no_data")
+	g, ok := pb.open(f.byKey["gate"].val, what, "uses", "with", "signals", "pass", "every", "consecutive", "within", "no_data", "min_sample")
 	if !ok {
 		return
 	}
@@ -233,6 +233,7 @@ func (pb *playbook) parseGate(s *step, f fieldset) {
 		Every:       g.wait("every", &s.exprs),
 		Consecutive: g.count("consecutive", &s.exprs),
 		Within:      g.wait("within", &s.exprs),
+		MinSample:   g.upTo(1_000_000, "min_sample", &s.exprs),
 		NoData:      g.oneOf("no_data", "errored", "inconclusive"),
 	}
 	s.keys["gate.uses"] = g.pos("uses")

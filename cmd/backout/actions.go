@@ -15,7 +15,9 @@ import (
 	"github.com/aimarketplace/backout/handlers/page"
 	"github.com/aimarketplace/backout/handlers/postgres"
 	"github.com/aimarketplace/backout/handlers/probe"
+	"github.com/aimarketplace/backout/handlers/prometheus"
 	"github.com/aimarketplace/backout/handlers/sendgrid"
+	"github.com/aimarketplace/backout/handlers/sentry"
 	"github.com/aimarketplace/backout/handlers/slack"
 	"github.com/aimarketplace/backout/handlers/vercel"
 	"github.com/aimarketplace/backout/orchestrator"
@@ -187,12 +189,15 @@ func placeholders() (map[string]orchestrator.Action, error) {
 	g, err2 := github.New(github.Options{Token: unset})
 	m, err3 := sendgrid.New(sendgrid.Options{APIKey: unset, From: "unset@example.com", Blobs: noBlobs{}})
 	c, err4 := slack.New(slack.Options{BotToken: unset, SigningSecret: unset, Channel: unset})
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	q, err5 := prometheus.New(prometheus.Options{URL: "http://unset"})
+	e, err6 := sentry.New(sentry.Options{Token: unset, Org: unset})
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return nil, err
 	}
 	out := map[string]orchestrator.Action{}
 	for provider, actions := range map[string]map[string]orchestrator.Action{
 		"vercel": v.Actions(), "github": g.Actions(), "sendgrid": m.Actions(), "slack": c.Actions(),
+		"prometheus": q.Actions(), "sentry": e.Actions(),
 	} {
 		for name, a := range actions {
 			out[name] = unconfigured{a, provider}

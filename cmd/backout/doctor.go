@@ -113,7 +113,7 @@ func (u *checkup) configuration(cfg *configs.Config) {
 	} else {
 		u.found(foundOK, "all secrets are there")
 	}
-	if err := cfg.CheckThresholds(workflows.CheckThreshold); err != nil {
+	if err := checkExpressions(cfg); err != nil {
 		u.found(foundFix, "%v", err)
 	}
 	for _, warning := range cfg.Warnings {

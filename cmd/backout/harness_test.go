@@ -42,6 +42,8 @@ func secrets() map[string]string {
 		"E2E_STRIPE_KEY":         "zq-stripe-6b1f83d0c5",
 		"E2E_TOSS_KEY":           "zq-toss-d94a27e1f0",
 		"E2E_SUPABASE_TOKEN":     "zq-supabase-6a1c93e0f2",
+		"E2E_PROMETHEUS_TOKEN":   "zq-prometheus-1b8e40c7d9",
+		"E2E_SENTRY_TOKEN":       "zq-sentry-77f0a2c6b1",
 	}
 }
 
@@ -67,6 +69,8 @@ type shopOptions struct {
 	Repository string
 	// Controls is the address of the control probes; with it, Backout asks a probe, too.
 	Controls string
+	// Watches watches promotions by Prometheus, Sentry and a probe.
+	Watches bool
 	// Upstreams reads a status page and the health of a Supabase project.
 	Upstreams bool
 	// Heartbeat is told that Backout works.
@@ -158,7 +162,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery, "Watches": s.o.Watches}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

@@ -66,6 +66,7 @@ func newStateMetrics(e *engine.Engine) *stateMetrics {
 		"events":      d("events_total", "Events that were folded."),
 		"cursor":      d("log_cursor", "Last entry that was folded."),
 		"findings":    d("findings", "What Backout finds wrong with itself now, by kind.", "kind"),
+		"watch":       d("watch_state", "Watches of promotions that go on or fire, and the newest of each that is over: 1 for the state it is in.", "project", "environment", "watch", "deployment", "state"),
 	}}
 }
 
@@ -95,6 +96,9 @@ func (m *stateMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		for kind, n := range found {
 			ch <- prometheus.MustNewConstMetric(m.desc["findings"], prometheus.GaugeValue, n, kind)
+		}
+		for _, w := range newestWatches(s) {
+			ch <- prometheus.MustNewConstMetric(m.desc["watch"], prometheus.GaugeValue, 1, w.Project, w.Environment, w.Spec.ID, w.Deployment, w.State)
 		}
 		return nil
 	})

@@ -228,7 +228,7 @@ start; restart for those. On a cluster this is the only way to change any of it.
 			if err != nil {
 				return err
 			}
-			if err := cfg.CheckThresholds(workflows.CheckThreshold); err != nil {
+			if err := checkExpressions(cfg); err != nil {
 				return err
 			}
 			doc, err := cfg.Document()

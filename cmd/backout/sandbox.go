@@ -14,10 +14,10 @@ func sandboxCommand() *cobra.Command {
 	var output string
 	var seed int64
 	c := &cobra.Command{
-		Use: "sandbox", Short: "Run stand-ins for Vercel, SendGrid, GitHub, Slack, a shop, Stripe, Toss, a status page and Supabase", Args: exactly(0),
+		Use: "sandbox", Short: "Run stand-ins for Vercel, SendGrid, GitHub, Slack, a shop, Stripe, Toss, a status page, Supabase, Prometheus and Sentry", Args: exactly(0),
 		Long: `Run stateful local stand-ins, each on a port of its own counting up from
 --base-port in the order Vercel, SendGrid, GitHub, Slack, shop, Stripe, Toss, status
-page, Supabase. They misbehave as the real systems do. GET /_sandbox/calls lists the
+page, Supabase, Prometheus, Sentry. They misbehave as the real systems do. GET /_sandbox/calls lists the
 calls one of them got; POST
 /_sandbox/fault arms a fault.`,
 		Example: "  backout sandbox --base-port 9900\n  curl -s localhost:9900/_sandbox/calls",
@@ -54,7 +54,7 @@ func printSandbox(c *cobra.Command, s *sandbox.Sandbox, output string) error {
 			Seed uint64 `json:"seed"`
 		}{u, s.Seed()})
 	}
-	_, err := fmt.Fprintf(c.OutOrStdout(), "vercel   %s\nsendgrid %s\ngithub   %s\nslack    %s\nshop     %s\nstripe   %s\ntoss     %s\nstatus   %s\nsupabase %s\nseed     %d\n",
-		u.Vercel, u.SendGrid, u.GitHub, u.Slack, u.Shop, u.Stripe, u.Toss, u.Status, u.Supabase, s.Seed())
+	_, err := fmt.Fprintf(c.OutOrStdout(), "vercel   %s\nsendgrid %s\ngithub   %s\nslack    %s\nshop     %s\nstripe   %s\ntoss     %s\nstatus   %s\nsupabase %s\nprometheus %s\nsentry   %s\nseed     %d\n",
+		u.Vercel, u.SendGrid, u.GitHub, u.Slack, u.Shop, u.Stripe, u.Toss, u.Status, u.Supabase, u.Prometheus, u.Sentry, s.Seed())
 	return err
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/aimarketplace/backout/configs"
 	"github.com/aimarketplace/backout/orchestrator/engine"
-	"github.com/aimarketplace/backout/workflows"
 )
 
 func serveCommand() *cobra.Command {
@@ -65,7 +64,7 @@ func (f *serveFlags) load() (*configs.Config, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if err := cfg.CheckThresholds(workflows.CheckThreshold); err != nil {
+	if err := checkExpressions(cfg); err != nil {
 		return nil, err
 	}
 	return cfg, cfg.Resolve()

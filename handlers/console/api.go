@@ -104,6 +104,7 @@ func (a *API) Handler() http.Handler {
 		"GET /api/v1/dry-run":                a.dryRun,
 		"GET /api/v1/state":                  a.state,
 		"GET /api/v1/watches":                a.watches,
+		"GET /api/v1/watches/promotions":     a.promotions,
 		"GET /api/v1/tokens":                 a.tokens,
 		"GET /api/v1/cluster":                a.cluster,
 		"GET /api/v1/backup":                 a.backup,

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -33,6 +34,32 @@ func WatchesOf(s *orchestrator.State) Watches {
 	}
 	for _, u := range s.Upstreams() {
 		out.Upstreams = append(out.Upstreams, Upstream{UpstreamState: u, Says: u.Says()})
+	}
+	return out
+}
+
+// Promotion is a watch of a promotion; Proven is set when that graded its deployment.
+type Promotion struct {
+	orchestrator.DeployWatch
+	Proven bool `json:"proven"`
+}
+
+// promotions lists what is or was watched after promotions, newest first; `project`
+// narrows it.
+func (a *API) promotions(w http.ResponseWriter, r *http.Request) {
+	project := r.URL.Query().Get("project")
+	a.read(w, r, func(s *orchestrator.State) (any, error) { return PromotionsOf(s, project), nil })
+}
+
+// PromotionsOf reads them out of the state, of all projects when none is named.
+func PromotionsOf(s *orchestrator.State, project string) []Promotion {
+	out := []Promotion{}
+	for _, w := range slices.Backward(s.DeployWatches("", "")) {
+		if project != "" && w.Project != project {
+			continue
+		}
+		proven := slices.ContainsFunc(s.Deployments(w.Project, w.Environment), func(d orchestrator.Deployment) bool { return d.ID == w.Deployment && d.Proven })
+		out = append(out, Promotion{DeployWatch: w, Proven: proven})
 	}
 	return out
 }

@@ -61,19 +61,30 @@ func (h *HTTP) Actions() map[string]orchestrator.Action {
 
 // Spec implements orchestrator.Action.
 func (h *HTTP) Spec() orchestrator.Spec {
-	return orchestrator.Spec{Name: "probe.http", Safety: orchestrator.Repeatable, CallTimeout: 15_000, Inputs: []string{"probes"}}
+	return orchestrator.Spec{Name: "probe.http", Safety: orchestrator.Repeatable, CallTimeout: 15_000, Inputs: []string{"probes", "samples?", "marker?", "marker_path?", "marker_json?"}}
 }
 
-// input is what a call asks for.
+// input is what a call asks for: each probe so many times, once when Samples is 0. With
+// Marker the path MarkerPath of each probe's host must answer JSON whose field MarkerJSON
+// is Marker: which deployment answers.
 type input struct {
-	Probes []orchestrator.Probe `json:"probes"`
+	Probes     []orchestrator.Probe `json:"probes"`
+	Samples    int                  `json:"samples"`
+	Marker     string               `json:"marker"`
+	MarkerPath string               `json:"marker_path"`
+	MarkerJSON string               `json:"marker_json"`
 }
 
-// output is what a round of probes saw. Failing maps a probe's id to what it saw.
+// output is what a round of probes saw. Failing maps a probe's id to what it saw. Sample
+// is how many answers there were, P95 how many milliseconds 95 of 100 of them took at
+// most, of the slowest probe; Value is the same.
 type output struct {
 	Total   int               `json:"total"`
 	Failed  int               `json:"failed"`
 	Failing map[string]string `json:"failing"`
+	Sample  int               `json:"sample"`
+	P95     int64             `json:"p95_ms"`
+	Value   int64             `json:"value"`
 }
 
 // Do asks every probe once. No probes is a result without data, not a success.
@@ -83,9 +94,10 @@ func (h *HTTP) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Output
 		return orchestrator.Output{}, err
 	}
 	if len(in.Probes) == 0 {
-		return orchestrator.Output{Errored: true, Text: "no probes are configured for this environment"}, nil
+		return orchestrator.Output{NoData: true, Text: "no probes are configured for this environment"}, nil
 	}
-	out := h.round(ctx, in.Probes[:min(len(in.Probes), maxProbes)])
+	in.Probes = in.Probes[:min(len(in.Probes), maxProbes)]
+	out := h.round(ctx, in)
 	data, err := json.Marshal(out)
 	if err != nil {
 		return orchestrator.Output{}, fmt.Errorf("encoding the result of the probes: %w", err)
@@ -93,34 +105,28 @@ func (h *HTTP) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Output
 	return orchestrator.Output{Data: data, Text: out.text()}, nil
 }
 
-func (h *HTTP) round(ctx context.Context, probes []orchestrator.Probe) output {
-	out := output{Total: len(probes), Failing: map[string]string{}}
+func (h *HTTP) round(ctx context.Context, in input) output {
+	out := output{Total: len(in.Probes), Failing: map[string]string{}}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
-	for _, p := range probes {
+	for _, p := range in.Probes {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			if why := h.ask(ctx, p); why != "" {
-				mu.Lock()
-				out.Failing[p.ID] = why
-				mu.Unlock()
+			seen := h.sample(ctx, p, in)
+			mu.Lock()
+			defer mu.Unlock()
+			if seen.why != "" {
+				out.Failing[p.ID] = seen.why
 			}
+			out.Sample += len(seen.took)
+			out.P95 = max(out.P95, seen.p95())
 		})
 	}
 	wg.Wait()
-	out.Failed = len(out.Failing)
+	out.Failed, out.Value = len(out.Failing), out.P95
 	return out
-}
-
-// ask returns why a probe failed, "" when it passed.
-func (h *HTTP) ask(ctx context.Context, p orchestrator.Probe) string {
-	why, err := h.get(ctx, p)
-	if err != nil {
-		return err.Error()
-	}
-	return why
 }
 
 // get returns what was wrong with the answer, "" when nothing was, or why there was

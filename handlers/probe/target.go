@@ -64,7 +64,7 @@ func (t *Target) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Outp
 	if len(probes) == 0 || in.Host == "" {
 		return orchestrator.Output{Errored: true, Text: "there is no probe or no target to ask"}, nil
 	}
-	here := t.http.round(ctx, probes)
+	here := t.http.round(ctx, input{Probes: probes})
 	out := targetOutput{Answer: targetBlind, Here: here.Failing, There: map[string]string{}}
 	if here.Failed > 0 {
 		t.compare(ctx, probes, in.Host, &out)

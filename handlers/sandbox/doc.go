@@ -1,6 +1,6 @@
 // Package sandbox owns local stand-ins for Vercel, SendGrid, GitHub Actions,
-// Slack, Stripe, TossPayments, a shop web site, a provider's status page and Supabase's
-// health, each an HTTP server of its own, as unkind as the real systems are. Demo,
+// Slack, Stripe, TossPayments, a shop web site, a provider's status page, Supabase's
+// health, Prometheus and Sentry, each an HTTP server of its own, as unkind as the real systems are. Demo,
 // drills and tests run against them; their call log,
 // not Backout's state, is the judge of what really happened. The package must
 // not know Backout: it decides nothing and imports no handler.
@@ -22,7 +22,8 @@
 //	POST   /_sandbox/fault   arms a Fault for the next calls   DELETE disarms all, GET lists
 //	GET    /_sandbox/state   what its API hides
 //	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup,
-//	                         stripeSetup, tossSetup, statusSetup, supabaseSetup
+//	                         stripeSetup, tossSetup, statusSetup, supabaseSetup, prometheusSetup,
+//	                         sentrySetup
 //	POST   /_sandbox/world   GitHub only: deployments, runs, trees and secret scanning alerts, see gitHubWorld
 //
 // and Vercel POST /_sandbox/deploy (a push was built, see deployOrder) and POST
@@ -100,6 +101,14 @@
 //	gzip bodies                                    int 1.2     TestSendGrid_gzip
 //	events signed over raw bytes, doubled          int 1.4     TestSendGrid_eventsAreSignedAndDuplicated
 //	answers fit SendGrid's OpenAPI                 tsg_mail_v3 TestSendGrid_answersFitTheSpec
+//
+//	Sentry
+//	a release; counts of events and new issues by
+//	  search, X-Hits past a page; it lags          docs.sentry TestSentry_whatIsKnownOfARelease
+//	429 says when the limit begins anew            docs.sentry TestSentry_throttleSaysWhenItsLimitBegins
+//
+//	Prometheus (checked against the real one in handlers/prometheus)
+//	a value, no series, bad_data, execution        HTTP API v1 TestPrometheus_saysWhatItWasTold
 //
 //	GitHub (with the real go-github)
 //	200 with return_run_details; runs take time;

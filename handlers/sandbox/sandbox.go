@@ -18,7 +18,7 @@ type Options struct {
 	// Host to listen on; empty means 127.0.0.1.
 	Host string
 	// BasePort is the port of Vercel; SendGrid, GitHub, Slack, the shop, Stripe, Toss,
-	// a status page and Supabase follow. 0 takes free ports.
+	// a status page, Supabase, Prometheus and Sentry follow. 0 takes free ports.
 	BasePort int
 	// Seed makes lags and random errors repeatable; 0 picks one, see Sandbox.Seed.
 	Seed uint64
@@ -60,6 +60,9 @@ type URLs struct {
 	Toss     string `json:"toss"`
 	Status   string `json:"status"`
 	Supabase string `json:"supabase"`
+
+	Prometheus string `json:"prometheus"`
+	Sentry     string `json:"sentry"`
 }
 
 // Sandbox is a running set of stand-ins; its methods are safe for concurrent use.
@@ -142,6 +145,7 @@ func (s *Sandbox) stands() ([]standIn, error) {
 	slack := newSlack(s.opts, s.urls.Slack)
 	return []standIn{
 		vercel, mail, github, slack, newShop(vercel), newStripe(s.opts, s.courier), newToss(s.opts, s.courier), newStatusPage(), newSupabase(s.opts),
+		newPrometheus(s.opts), newSentry(s.opts),
 	}, nil
 }
 
@@ -160,7 +164,7 @@ func (s *Sandbox) serve(ctx context.Context, l net.Listener, handler http.Handle
 	})
 }
 
-const standCount = 9
+const standCount = 11
 
 func listen(ctx context.Context, o Options) ([]net.Listener, error) {
 	var (
@@ -192,5 +196,6 @@ func urlsOf(listeners []net.Listener) URLs {
 	at := func(i int) string { return "http://" + listeners[i].Addr().String() }
 	return URLs{
 		Vercel: at(0), SendGrid: at(1), GitHub: at(2), Slack: at(3), Shop: at(4), Stripe: at(5), Toss: at(6), Status: at(7), Supabase: at(8),
+		Prometheus: at(9), Sentry: at(10),
 	}
 }

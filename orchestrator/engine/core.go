@@ -33,8 +33,8 @@ type Core struct {
 	// peers are the other instances that are alive, since when is in since.
 	peers map[string]Peer
 	since map[string]time.Time
-	// born is when Next was called first.
-	born time.Time
+	// born is when Next was called first, turn when it was called last.
+	born, turn time.Time
 	// stopping is set when no new work is to be started; halted while the clock is
 	// not to be trusted: then nothing waits for a time.
 	stopping, halted bool
@@ -63,6 +63,8 @@ type shard struct {
 	yielding bool
 	// calls are permitted and wait to be handed out.
 	calls []Task
+	// watches is when each watch is measured, by its number.
+	watches map[uint64]*watchPace
 }
 
 // Append is a message to be appended to the log. The answer goes to Appended.
@@ -117,6 +119,7 @@ func (c *Core) Next(now time.Time) Work {
 	if c.born.IsZero() {
 		c.born = now
 	}
+	c.turn = now
 	c.dueTimers(now, &w)
 	for _, s := range c.shards {
 		if !c.stopping {
@@ -125,6 +128,9 @@ func (c *Core) Next(now time.Time) Work {
 		}
 		if s.epoch != 0 && !c.stopping && !s.yielding {
 			c.readyJobs(s, now, &w)
+			c.measureWatches(s, now, &w)
+		} else {
+			s.watches = nil
 		}
 		c.send(s, now, &w)
 		w.Tasks = append(w.Tasks, s.calls...)

@@ -33,6 +33,8 @@ type Task struct {
 	key     string
 	job     *job
 	ref     orchestrator.StepRef
+	// watch is the number of the watch that a TaskMeasure is for, 0 for a gate's.
+	watch uint64
 }
 
 // job is a step on its way from ready to called.
@@ -155,6 +157,10 @@ func (c *Core) Observed(t Task, o orchestrator.Observed) {
 
 // Reported answers every other task with its record.
 func (c *Core) Reported(t Task, rec orchestrator.Record) {
+	if t.watch > 0 {
+		c.watchMeasured(t, rec)
+		return
+	}
 	c.report(t.shard, t.key, rec)
 }
 

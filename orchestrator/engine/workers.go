@@ -206,8 +206,10 @@ func measure(ctx context.Context, a orchestrator.Action, t Task) (orchestrator.R
 		return t.Measured(orchestrator.Measured{Error: err.Error()}), "error"
 	case out.Errored:
 		return t.Measured(orchestrator.Measured{Error: out.Text}), "errored"
+	case out.NoData:
+		return t.Measured(orchestrator.Measured{NoData: true, Text: out.Text}), "no data"
 	}
-	return t.Measured(orchestrator.Measured{Data: out.Data}), "ok"
+	return t.Measured(orchestrator.Measured{Data: out.Data, Text: out.Text}), "ok"
 }
 
 func verify(ctx context.Context, a orchestrator.Action, t Task) (orchestrator.Record, string) {
@@ -229,7 +231,7 @@ func do(ctx context.Context, a orchestrator.Action, t Task) (orchestrator.Record
 		r.Kind = orchestrator.ResultSuperseded
 	case out.Accepted != nil:
 		r.Kind, r.Accepted = orchestrator.ResultAccepted, out.Accepted
-	case out.Errored:
+	case out.Errored, out.NoData:
 		r.Kind = orchestrator.ResultRetry
 	}
 	return t.Result(r), string(r.Kind)

@@ -30,6 +30,7 @@
 //	env      project 0 env                   what serves, lock, hold, breaker
 //	set      project 0 env                   plan, retention, variables without values, crons, the last rotation of a secret
 //	verdict  project 0 env                   whether one could go back, to what, and why
+//	dwatch   n(8)                            a watch of a promotion: what it looks for, what it saw
 //	watch    kind 0 project 0 env 0 id       what a polled source said last, counted; when a source was heard
 //	shadow   kind(1)‖step, or kind(1)‖seq(8)…  what would have been done (e), what was missed (m), what became live (s)
 //	status   project 0 component             what the public page says

@@ -41,6 +41,7 @@ func (p *Played) compare(at string, e *Expect) {
 		p.same("findings", *e.Findings, slices.Compact(kinds))
 	}
 	p.shadow(e)
+	p.watches(e)
 	for id, want := range e.Why {
 		p.why(id, want)
 	}

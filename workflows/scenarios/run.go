@@ -129,9 +129,40 @@ func (r *Runner) moment(p *Played, m *Moment, i int, start time.Time) error {
 			return err
 		}
 	}
+	if m.Answer != nil {
+		return p.answers(m.Answer)
+	}
 	if m.Say != "" {
 		return r.say(p, m, i, now)
 	}
+	return nil
+}
+
+// answers lets a read find something else from now on.
+func (p *Played) answers(a *AnswerTold) error {
+	name := a.Uses
+	if a.Watch != "" {
+		name = "watch/" + a.Watch
+	}
+	if name == "" {
+		return errors.New("answer: say whose, as uses: ACTION or watch: ID")
+	}
+	turns := a.Turns
+	if len(turns) == 0 {
+		turns = []Found{a.Found}
+	}
+	var all []orchestrator.Measured
+	for _, t := range turns {
+		out, err := json.Marshal(t.Out)
+		if err != nil {
+			return fmt.Errorf("encoding the answer: %w", err)
+		}
+		all = append(all, orchestrator.Measured{Data: out, NoData: t.NoData != "", Text: t.NoData, Error: t.Error})
+	}
+	if p.Answers == nil {
+		p.Answers = map[string][]orchestrator.Measured{}
+	}
+	p.Answers[name] = all
 	return nil
 }
 

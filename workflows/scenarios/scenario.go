@@ -67,6 +67,9 @@ type Moment struct {
 	Upstream *UpstreamTold `yaml:"upstream"`
 	Reading  *ReadingTold  `yaml:"reading"`
 
+	// Answer is what a read finds from then on, other than that all is well.
+	Answer *AnswerTold `yaml:"answer"`
+
 	// Say is who says what, as in chat: "ann: snooze INC-1 4h".
 	Say string `yaml:"say"`
 	// Refused is set when what is said must be refused; it is part of the answer.
@@ -104,6 +107,22 @@ type ReadingTold struct {
 	Every       string `yaml:"every"`
 }
 
+// AnswerTold is what one read finds: an action such as probe.http where a gate uses it, or
+// a watch by its id. With Turns it finds one after another, and begins again.
+type AnswerTold struct {
+	Uses  string `yaml:"uses"`
+	Watch string `yaml:"watch"`
+	Found `yaml:",inline"`
+	Turns []Found `yaml:"turns"`
+}
+
+// Found is what a read gives: Out, or that it has no data, or that it cannot be read.
+type Found struct {
+	Out    map[string]any `yaml:"out"`
+	NoData string         `yaml:"no_data"`
+	Error  string         `yaml:"error"`
+}
+
 // Expect is what must be so. What is left out is not compared.
 type Expect struct {
 	Incidents []Incident `yaml:"incidents"`
@@ -123,6 +142,10 @@ type Expect struct {
 	Shadow  *[]string `yaml:"shadow"`
 	Missed  *int      `yaml:"missed"`
 	Figures string    `yaml:"figures"`
+	// Watches are the states of the newest watches, by PROJECT/ID, and Proven whether a
+	// deployment is, by PROJECT/DEPLOYMENT; both of production.
+	Watches map[string]string `yaml:"watches"`
+	Proven  map[string]bool   `yaml:"proven"`
 	// Findings are the kinds of what Backout finds wrong with itself.
 	Findings *[]string `yaml:"findings"`
 }
