@@ -196,7 +196,7 @@ func (c *trio) gap(n int, inc *console.Incident, since time.Time) time.Duration 
 		if st := stepOf(&now, "back"); st.State == "awaiting" && st.Preview != nil {
 			c.say("approve " + inc.ID + " back preview=" + st.Preview.Hash)
 		}
-		for _, call := range c.calls() {
+		for _, call := range c.judge.read(c.t, c.path("calls.jsonl")) {
 			if call.Server == "vercel" && strings.Contains(call.Path, path) {
 				at = call.At
 				return true
@@ -244,7 +244,7 @@ func loseInstances(t *testing.T, rounds int) {
 	c.whole = true
 	crowd := c.startCrowd(nil)
 	gaps := map[string][]time.Duration{}
-	for range rounds {
+	for round := range rounds {
 		for _, l := range all {
 			c.waitWhole()
 			n, inc := c.waiting(crowd)
@@ -256,6 +256,9 @@ func loseInstances(t *testing.T, rounds int) {
 			gap := c.gap(n, &inc, since)
 			l.mend(c, owner, leader)
 			gaps[l.name] = append(gaps[l.name], gap)
+			if rounds > 1 {
+				t.Logf("round %d, %s: %s", round+1, l.name, gap.Round(time.Millisecond))
+			}
 		}
 	}
 	crowd.stop()

@@ -103,6 +103,7 @@ type shop struct {
 	sandbox *process
 	backout *process
 	disk    *disk
+	judge   callReader
 	// mu guards what changes when Backout starts again.
 	mu    sync.Mutex
 	ready map[string]string
