@@ -4,7 +4,7 @@ import (
 	"context"
 	"os"
 	"runtime/debug"
-	"runtime/metrics"
+	runtimemetrics "runtime/metrics"
 	"time"
 )
 
@@ -28,11 +28,11 @@ func paceGC(ctx context.Context) {
 	go func() {
 		tick := time.NewTicker(gcLookedAt)
 		defer tick.Stop()
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		live := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		for {
 			select {
 			case <-tick.C:
-				metrics.Read(live)
+				runtimemetrics.Read(live)
 				debug.SetGCPercent(gcPercent(live[0].Value.Uint64()))
 			case <-ctx.Done():
 				return
