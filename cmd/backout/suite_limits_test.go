@@ -88,7 +88,7 @@ func TestNights_limits(t *testing.T) {
 			play: func(s *shop) {
 				s.breaks()
 				s.step("proven", "done")
-				for i := 0; i < 40 && stepOf(ptr(s.incident("INC-1")), "cured").State == "waiting"; i++ {
+				for i := 0; i < 40 && stepOf(new(s.incident("INC-1")), "cured").State == "waiting"; i++ {
 					s.ends("health")
 					s.fires("health")
 				}
@@ -109,5 +109,3 @@ func TestNights_limits(t *testing.T) {
 		},
 	})
 }
-
-func ptr[T any](v T) *T { return &v }

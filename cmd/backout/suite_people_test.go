@@ -43,7 +43,8 @@ func TestNights_people(t *testing.T) {
 				s.breaks()
 				s.waitsForYesToGoBack()
 				s.setUp(map[string]any{"serving": "dpl_bad", "deployments": []map[string]any{
-					{"id": "dpl_good1", "url": "shop-good1.vercel.test"}, {"id": "dpl_good2", "url": "shop-good2.vercel.test", "deleted": true},
+					{"id": "dpl_good1", "url": "shop-good1.vercel.test"},
+					{"id": "dpl_good2", "url": "shop-good2.vercel.test", "deleted": true},
 					{"id": "dpl_bad", "url": "shop-bad.vercel.test", "commit": "bad5eed", "bad": true},
 				}})
 				s.mustSay("approve INC-1 back")
