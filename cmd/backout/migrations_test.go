@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 )
 
 const shopMigrations = "../../handlers/migrations/testdata/shop"
@@ -140,6 +142,30 @@ func TestMigrationsCheck_refuses(t *testing.T) {
 			t.Errorf("%v: exit %d: %s", args, code, out)
 		}
 	}
+}
+
+// TestMigrationsCheck_workflow: the workflow of the README runs the check that there is.
+func TestMigrationsCheck_workflow(t *testing.T) {
+	_, fences := readme(t)
+	for _, f := range fences {
+		if !strings.HasPrefix(f.body, "# .github/workflows/migrations.yml") {
+			continue
+		}
+		var w struct {
+			On   map[string]any
+			Jobs map[string]struct{ Steps []struct{ Run string } }
+		}
+		if err := yaml.Unmarshal([]byte(f.body), &w); err != nil || w.On["pull_request"] == nil {
+			t.Fatalf("%v: %+v", err, w)
+		}
+		steps := w.Jobs["migrations"].Steps
+		_, args, found := strings.Cut(steps[len(steps)-1].Run, "cmd/backout@latest ")
+		if problem := misused(t, shellWords(args)); !found || problem != "" {
+			t.Errorf("%q: %s", args, problem)
+		}
+		return
+	}
+	t.Error("README.md shows no workflow for migrations")
 }
 
 func TestBenchClassify(t *testing.T) {

@@ -15,10 +15,6 @@ const (
 	maxScript    = 16 << 20
 	maxStatement = 1 << 20
 	partBytes    = 256 << 10
-	// maxDepth bounds the depth of a tree, by depth(). The parser's stack has no guard:
-	// when it overflows, the parser crashes, or runs for ever (seen from about 900; 600
-	// of each kind of nesting are still read).
-	maxDepth = 300
 )
 
 // Classifier judges scripts. It may be used from many goroutines.
@@ -101,10 +97,8 @@ func (c *Classifier) part(scope *Scope, src []byte, part []piece) (out []Stateme
 	if len(part) == 1 {
 		return c.single(scope, src, span)
 	}
-	if depth(src[span.from:span.to]) <= maxDepth {
-		if parsed, err := c.parser.Parse(string(src[span.from:span.to])); err == nil {
-			return c.all(scope, src, span, parsed)
-		}
+	if parsed, err := c.parser.Parse(string(src[span.from:span.to])); err == nil {
+		return c.all(scope, src, span, parsed)
 	}
 	for _, p := range part {
 		out = append(out, c.single(scope, src, p)...)
@@ -120,9 +114,6 @@ func (c *Classifier) single(scope *Scope, src []byte, p piece) []Statement {
 		return []Statement{refused(line, excerpt(text), "this is a command to psql; Prisma sends it to PostgreSQL, which refuses it")}
 	case len(text) > maxStatement:
 		return []Statement{refused(line, excerpt(text), fmt.Sprintf("the statement has more than %d MiB", maxStatement>>20))}
-	}
-	if depth(text) > maxDepth {
-		return []Statement{refused(line, excerpt(text), "the statement is nested deeper than the parser can be trusted with")}
 	}
 	parsed, err := c.parser.Parse(string(text))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/wasilibs/go-pgquery/parser"
@@ -27,6 +28,11 @@ type Parser interface {
 // errParserBroke is after a crash inside the parser: its memory cannot be trusted.
 var errParserBroke = errors.New("the parser broke down on an earlier statement and is not asked again; run the command anew without that statement to see the rest")
 
+// maxDepth bounds the depth of a tree, by depth(). The parser's stack has no guard:
+// when it overflows, the parser crashes, or runs for ever (seen from about 900; 600 of
+// each kind of nesting are still read).
+const maxDepth = 300
+
 // Postgres is PostgreSQL's own parser. The first call loads it, which takes about a
 // second and a half; each further copy would take the time and some 20 MB again, so
 // one call runs at a time. A process needs one Postgres: they share the loaded parser.
@@ -37,6 +43,12 @@ type Postgres struct {
 
 // Parse implements Parser.
 func (p *Postgres) Parse(sql string) (out []Parsed, err error) {
+	switch {
+	case strings.Contains(sql, "\x00"): // it would end the text for the parser
+		return nil, errors.New("it has a NUL byte, which no statement can hold")
+	case depth([]byte(sql)) > maxDepth:
+		return nil, errors.New("it is nested deeper than the parser can be trusted with")
+	}
 	tree, err := p.tree(sql)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,6 @@ func TestScript_long(t *testing.T) {
 	}
 }
 
-
 // FuzzClassify: any input gives classes, never a panic; what is not known is never
 // additive: every statement that is must come from a tree of known kinds.
 func FuzzClassify(f *testing.F) {
