@@ -54,12 +54,12 @@ func (l look) condition(from int) string {
 	depth, start := 0, 0
 	for i := max(from, 0); i < len(l.sql); {
 		next, _ := skip(l.sql, i)
-		switch {
-		case l.sql[i] == '(':
+		switch l.sql[i] {
+		case '(':
 			if depth++; depth == 1 {
 				start = next
 			}
-		case l.sql[i] == ')':
+		case ')':
 			if depth--; depth == 0 {
 				return strings.TrimSpace(string(l.sql[start:i]))
 			}
