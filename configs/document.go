@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -47,7 +48,8 @@ func (p Project) document() orchestrator.Project {
 		Hotfix:   orchestrator.Hotfix(p.Hotfix),
 		Audience: p.Audience,
 
-		DependsOn: p.DependsOn, ReleaseTag: p.ReleaseTag,
+		Repository: cmp.Or(p.Repository, p.Hotfix.Repo),
+		DependsOn:  p.DependsOn, ReleaseTag: p.ReleaseTag,
 	}
 	for action, mode := range p.Modes {
 		if doc.Modes == nil {

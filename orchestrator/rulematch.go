@@ -193,7 +193,7 @@ func (p *pass) envVars(inc *Incident) map[string]any {
 
 func (p *pass) projectVars(inc *Incident) map[string]any {
 	m := map[string]any{
-		"id": inc.Project, "vercel": "", "audience": "", "components": []any{},
+		"id": inc.Project, "vercel": "", "audience": "", "components": []any{}, "repository": "",
 		"hotfix": map[string]any{"repo": "", "staging": "", "tests": ""},
 	}
 	pr, ok := p.s.Config().Project(inc.Project)
@@ -204,7 +204,7 @@ func (p *pass) projectVars(inc *Incident) map[string]any {
 	for _, c := range pr.Components {
 		components = append(components, c.ID)
 	}
-	m["vercel"], m["audience"], m["components"] = pr.Vercel, pr.Audience, components
+	m["vercel"], m["audience"], m["components"], m["repository"] = pr.Vercel, pr.Audience, components, pr.Repository
 	m["hotfix"] = map[string]any{"repo": pr.Hotfix.Repo, "staging": pr.Hotfix.Staging, "tests": pr.Hotfix.Tests}
 	return m
 }

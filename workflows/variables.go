@@ -44,7 +44,7 @@ func variables() []variable {
 		{"verdict", plan, fields("answer", "reasons").with("target", target)},
 		{"target", plan, fields("probe")},
 		{"env", plan, fields("id", "kind", "domains", "probes", "marker_path", "marker_json")},
-		{"project", plan, fields("id", "vercel", "audience", "components").with("hotfix", hotfix)},
+		{"project", plan, fields("id", "vercel", "audience", "components", "repository").with("hotfix", hotfix)},
 		{"failing", inSignalsGate, anything()},
 		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "counted", "auth", "has_time", "new")},
 		{"out", inUsesGate | inWatch, anything()},

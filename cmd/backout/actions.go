@@ -43,7 +43,8 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		return nil, err
 	}
 	maps.Copy(set.all, known)
-	if err := set.addVercel(cfg, doc, logger); err != nil {
+	keep := keepEvidence(blobs)
+	if err := set.addVercel(cfg, doc, keep, logger); err != nil {
 		return nil, err
 	}
 	if err := set.addProbes(cfg, logger); err != nil {
@@ -53,7 +54,7 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		return nil, err
 	}
 	if g := cfg.Providers.GitHub; g != nil {
-		c, err := github.New(github.Options{BaseURL: g.BaseURL, Token: g.Token.Reveal(), AllowPrivate: prefixes(g.AllowPrivate), Logger: logger})
+		c, err := github.New(github.Options{BaseURL: g.BaseURL, Token: g.Token.Reveal(), AllowPrivate: prefixes(g.AllowPrivate), Keep: keep, Logger: logger})
 		if err != nil {
 			return nil, err
 		}
@@ -84,12 +85,12 @@ func (s *actionSet) addProbes(cfg *configs.Config, logger *slog.Logger) error {
 	return nil
 }
 
-func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, logger *slog.Logger) error {
+func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, keep keeper, logger *slog.Logger) error {
 	v := cfg.Providers.Vercel
 	if v == nil {
 		return nil
 	}
-	o := vercel.Options{BaseURL: v.BaseURL, Token: v.Token.Reveal(), Team: v.Team, AllowPrivate: prefixes(v.AllowPrivate), Logger: logger}
+	o := vercel.Options{BaseURL: v.BaseURL, Token: v.Token.Reveal(), Team: v.Team, AllowPrivate: prefixes(v.AllowPrivate), Keep: keep, Logger: logger}
 	if p := cfg.Providers.Probe; p != nil {
 		o.ProbeBase = p.BaseURL
 		o.AllowPrivate = append(o.AllowPrivate, prefixes(p.AllowPrivate)...)

@@ -96,6 +96,9 @@ func printKnown(w io.Writer, i *console.Incident) {
 	if !i.ConfirmUntil.IsZero() {
 		fmt.Fprintf(w, "Nobody is woken before a second source tells of it, or %s; then %s begins\n", i.ConfirmUntil.Format("15:04:05 UTC"), i.Pending)
 	}
+	if len(i.Evidence) > 0 {
+		fmt.Fprintf(w, "Evidence, `backout incident evidence %s NAME` prints it: %s\n", i.ID, evidenceNames(i.Evidence))
+	}
 	if len(i.Changes) > 0 {
 		fmt.Fprintln(w, "Changes, since a day before it began:")
 		printChanges(w, "  ", i.Changes)

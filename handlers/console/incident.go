@@ -45,7 +45,9 @@ type Incident struct {
 	// Pinned is what must not be forgotten after a rollback.
 	Pinned string `json:"pinned,omitempty"`
 	// Changes are the last ones in its environment, since a day before it began.
-	Changes  []orchestrator.Change `json:"changes,omitempty"`
+	Changes []orchestrator.Change `json:"changes,omitempty"`
+	// Evidence is what was kept of it, the senders' own bodies left out.
+	Evidence []Evidence            `json:"evidence,omitempty"`
 	Steps    []Step                `json:"steps,omitempty"`
 	Signals  []orchestrator.Signal `json:"signals,omitempty"`
 	Timeline []Line                `json:"timeline,omitempty"`
@@ -119,6 +121,7 @@ func Load(s *orchestrator.State, n uint64) (Incident, bool) {
 			out.Steps = append(out.Steps, step(s, inc, st))
 		}
 	}
+	out.Evidence = withoutBodies(keptOf(inc, steps))
 	out.Signals = s.Signals(n, 100)
 	out.Changes = lastChanges(s, inc)
 	out.Timeline = Lines(s, n, 0, 2000)

@@ -119,6 +119,7 @@
 //	conclusions; a run can end with a push         issue 2     TestGitHub_conclusionAndDeploy
 //	401 404 422; at most 25 inputs                 int 6       TestGitHub_refusals
 //	trees, folder by folder                        nights 5    TestGitHub_trees
+//	compare; 403 with Retry-After is a limit, too  docs.github TestGitHub_compare
 //	429 is a secondary rate limit                  int 6       TestGitHub_throttleIsASecondaryLimit
 //
 //	Slack (with the real slack-go)
