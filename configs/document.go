@@ -58,7 +58,7 @@ func (p Project) document() orchestrator.Project {
 		doc.Modes[action] = orchestrator.Mode(mode)
 	}
 	for _, c := range p.Components {
-		doc.Components = append(doc.Components, orchestrator.Component(c))
+		doc.Components = append(doc.Components, orchestrator.Component{ID: c.ID, Title: c.Title, Upstream: c.Upstream, Switch: c.Switch.describe()})
 	}
 	for _, e := range p.Environments {
 		doc.Environments = append(doc.Environments, e.document())

@@ -78,6 +78,8 @@ type Component struct {
 	ID       string            `json:"id"`
 	Title    map[string]string `json:"title,omitempty"`
 	Upstream string            `json:"upstream,omitempty"`
+	// Switch says in words what switches it off and on; empty when nothing does.
+	Switch string `json:"switch,omitempty"`
 }
 
 // Environment kinds.

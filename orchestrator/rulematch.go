@@ -148,8 +148,16 @@ func incidentVars(inc *Incident) map[string]any {
 		"id": IncidentName(inc.N), "title": inc.Title, "severity": inc.Severity, "state": string(inc.State),
 		"project": inc.Project, "environment": inc.Environment, "component": inc.Component,
 		"started_at": inc.StartedAt, "failing": int64(inc.Firing), "distinct": int64(inc.Distinct),
-		"requested_by": inc.Requester,
+		"requested_by": inc.Requester, "switched_off": texts(inc.offList()),
 	}
+}
+
+func texts(in []string) []any {
+	out := make([]any, len(in))
+	for i, s := range in {
+		out[i] = s
+	}
+	return out
 }
 
 func suspectVars(s *Suspect) map[string]any {

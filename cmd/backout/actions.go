@@ -10,6 +10,7 @@ import (
 
 	"github.com/aimarketplace/backout/configs"
 	"github.com/aimarketplace/backout/handlers/bus"
+	"github.com/aimarketplace/backout/handlers/flag"
 	"github.com/aimarketplace/backout/handlers/gateway"
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
@@ -30,6 +31,7 @@ type actionSet struct {
 	pollEvery time.Duration
 	probes    *probe.HTTP
 	chat      *slack.Client
+	vercel    *vercel.Client
 	// confirm asks a webhook's sender whether what it says is so.
 	confirm map[string]func(context.Context, gateway.Delivery, gateway.Decoded) gateway.Decoded
 }
@@ -62,6 +64,9 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		set.watchRepositories(c, cfg, logger)
 	}
 	if err := set.addPolled(cfg, doc, logger); err != nil {
+		return nil, err
+	}
+	if err := set.addSwitches(cfg, logger); err != nil {
 		return nil, err
 	}
 	return set, set.addPeople(cfg, doc, blobs, logger)
@@ -100,6 +105,7 @@ func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, kee
 		return err
 	}
 	maps.Copy(s.all, c.Actions())
+	s.vercel = c
 	s.pollEvery = time.Duration(v.Poll.Milliseconds()) * time.Millisecond
 	trees, err := migrationTrees(cfg, logger)
 	if err != nil {
@@ -228,6 +234,7 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, queries.Actions())
+	maps.Copy(all, flag.Components{}.Actions())
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {
 		specs[name] = a.Spec()

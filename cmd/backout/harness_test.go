@@ -67,6 +67,8 @@ type shopOptions struct {
 	Disk string
 	// Repository has Backout read that repository of the sandbox's GitHub.
 	Repository string
+	// Switch gives checkout a switch at Vercel, with a proof on the site.
+	Switch bool
 	// Controls is the address of the control probes; with it, Backout asks a probe, too.
 	Controls string
 	// Watches watches promotions by Prometheus, Sentry and a probe.
@@ -162,7 +164,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery, "Watches": s.o.Watches}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery, "Watches": s.o.Watches, "Switch": s.o.Switch}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

@@ -3,6 +3,8 @@ package gateway
 import (
 	"fmt"
 	"strings"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // readWhole: a verb about an incident as a whole, with an optional reason.
@@ -190,4 +192,25 @@ func readPause(r *reading) error {
 		return nil
 	}
 	return readRollback(r)
+}
+
+// readFlag: off or on, then the incident and the component.
+func readFlag(r *reading) error {
+	action := strings.ToLower(r.name())
+	if action != orchestrator.SwitchOff && action != orchestrator.SwitchOn {
+		return r.verb.usage("say off or on")
+	}
+	if err := r.set("action", action); err != nil {
+		return err
+	}
+	if err := r.incident(); err != nil {
+		return err
+	}
+	if component := r.name(); component != "" {
+		if err := r.set("component", component); err != nil {
+			return err
+		}
+	}
+	r.text()
+	return nil
 }
