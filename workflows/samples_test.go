@@ -24,6 +24,7 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		{Name: "status.publish", Effect: true, Safety: orchestrator.Repeatable, CallTimeout: 5_000, Inputs: []string{"kind", "components?"}},
 		{Name: "vercel.evidence", Safety: orchestrator.Repeatable, CallTimeout: 25_000, Inputs: []string{"project", "deployment"}},
 		{Name: "github.evidence", Safety: orchestrator.Repeatable, CallTimeout: 20_000, Inputs: []string{"repo", "base", "head"}},
+		{Name: "github.migrations", Safety: orchestrator.Repeatable, CallTimeout: 20_000, Inputs: []string{"repo", "ref", "commits"}},
 		orchestrator.FlagSpec(orchestrator.FlagOn),
 		{Name: "github.workflow", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"repo", "file", "ref"}},
 		{Name: "page.oncall", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"text"}},

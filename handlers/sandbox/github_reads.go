@@ -22,7 +22,7 @@ type gitHubWorld struct {
 	// Trees are the migrations (folders of prisma/migrations) of each commit; null is a
 	// commit without prisma.
 	Trees map[string][]string `json:"trees"`
-	// Refuse answers a kind of read (deployments, runs, secrets, trees, compare) with this
+	// Refuse answers a kind of read (deployments, runs, secrets, trees, compare, commits) with this
 	// status, as for a token without the permission.
 	Refuse map[string]int `json:"refuse"`
 	// Limited answers the next so many of a kind with 403 and Retry-After, GitHub's other
@@ -39,6 +39,7 @@ func (g *gitHub) reads(mux *http.ServeMux, repo string) {
 		return g.rows("deployments", func(w *gitHubWorld) []object { return w.Statuses[r.PathValue("deployment")] })
 	}))
 	mux.Handle("GET "+repo+"/git/trees/{sha}", endpoint(g.getTree))
+	mux.Handle("GET "+repo+"/commits/{ref...}", endpoint(g.getCommit))
 	mux.Handle("GET "+repo+"/compare/{basehead}", endpoint(g.compare))
 	mux.Handle("GET "+repo+"/secret-scanning/alerts", endpoint(func(r *request) answer {
 		return g.rows("secrets", func(w *gitHubWorld) []object {
