@@ -131,21 +131,10 @@ func (p *pass) commandFlag(c *Command, l *loaded, who Person) {
 		p.refuseCommand(c, strconv.Quote(component)+" has no switch. Those of "+inc.Project+" that have one: "+orNothing(p.s.switchable(inc.Project)))
 		return
 	}
-	id := "flag_" + word + "_" + strings.Map(idRune, strings.ToLower(component))
-	if st := l.named(id); st != nil && (!st.State.Ended() || st.Waiting != "" && st.State == StepFailed) {
-		p.refuseCommand(c, id+" is "+string(st.State)+" already and waits for "+or(st.Waiting, "its end"))
-		return
-	}
-	st := &Step{StepRef: StepRef{N: inc.N, Ordinal: extraOrdinal + inc.Extra}, ID: id, State: StepBlocked, Since: p.now}
-	st.Extra = &Node{
-		ID: id, Path: id, Title: "Switch " + component + " " + word, Kind: NodeAction, Action: action, Spec: FlagSpec(action), Ordinal: st.Ordinal,
-		With: map[string]any{"components": []any{component}}, Approve: &Approve{Policy: true}, OnFailure: OnFailure{Do: FailPage},
-	}
-	inc.Extra++
-	l.add(st)
-	p.line(l, who.ID, "asked to switch "+component+" "+word+suffix(c.Text))
-	p.beginAction(l, st, st.Extra)
-	p.reply(c, l, true, id+" shows first what it would do, then waits for whom policy names: `approve "+IncidentName(inc.N)+" "+id+"`")
+	p.besides(c, l, beside{
+		id: "flag_" + word + "_" + strings.Map(idRune, strings.ToLower(component)), title: "Switch " + component + " " + word, spec: FlagSpec(action),
+		with: map[string]any{"components": []any{component}},
+	})
 }
 
 // idRune makes a component's id fit for a step's.

@@ -51,3 +51,32 @@ func TestHotfix_aBranchWithoutAnAppliedFolderIsRefused(t *testing.T) {
 	s.wantTold(told(&inc), "hotfix keeps all 2 migration folders of what has served")
 	s.backout.stop(t)
 }
+
+// TestHotfix_aRevertKeepsTheAppliedFolder: on request Backout opens the revert, puts back
+// the folder that it deletes, and its branch goes the hotfix road.
+func TestHotfix_aRevertKeepsTheAppliedFolder(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, shopOptions{Kind: true, Veto: autoVeto})
+	trees, bad, _ := s.lostFolder()
+	s.order(s.urls.GitHub+"/_sandbox/world", map[string]any{"trees": trees, "pulls": []any{
+		map[string]any{"number": 41, "title": "Show the receipt", "merge_commit": bad, "adds": []string{"2_toss"}},
+	}})
+	if text, ok := s.say("revert INC-1 forty-one"); ok || !strings.Contains(text, "that is not the number of a pull request") {
+		t.Errorf("no number: %s", text)
+	}
+	s.mustSay("revert INC-1")
+	s.mustApprove("INC-1", "revert")
+	inc := s.waitIncident("INC-1", "with a revert", func(inc *console.Incident) bool { return stepOf(inc, "revert").State == "done" })
+	s.wantTold(told(&inc), "asks on-call: Open a pull request that reverts #41 (Show the receipt) of aimarketplace/shop. It is not merged. A plain revert deletes prisma/migrations/2_toss, which was applied: it stays in the branch",
+		"For the hotfix road answer fix_ref=revert-41-main. The revert deleted prisma/migrations/2_toss, which was applied: I put it back in the branch")
+	s.waitIncident("INC-1", "asking", func(inc *console.Incident) bool { return stepOf(inc, "database").State == "awaiting" })
+	s.mustSay("choose INC-1 database leave")
+	s.waitIncident("INC-1", "asking", func(inc *console.Incident) bool { return stepOf(inc, "investigate").State == "awaiting" })
+	s.mustSay("answer INC-1 investigate root_cause='a receipt without an address' fix_ref=revert-41-main checked=all")
+	inc = s.waitIncident("INC-1", "asking to promote the fix", func(inc *console.Incident) bool {
+		st := stepOf(inc, "promote")
+		return st.State == "awaiting" && st.Preview != nil
+	})
+	s.wantTold(told(&inc), "revert-41-main keeps all 2 migration folders of what has served")
+	s.backout.stop(t)
+}

@@ -214,3 +214,19 @@ func readFlag(r *reading) error {
 	r.text()
 	return nil
 }
+
+// readRevert: the incident, then the number of a pull request, with or without #.
+func readRevert(r *reading) error {
+	if len(r.rest) > 0 && !r.rest[0].quoted {
+		text := strings.TrimPrefix(r.rest[0].text, "#")
+		if text == "" || len(text) > 9 || span(text, 0, isDigit) != len(text) {
+			return r.verb.usage("that is not the number of a pull request")
+		}
+		if err := r.set("pull", text); err != nil {
+			return err
+		}
+		r.rest = r.rest[1:]
+	}
+	r.text()
+	return nil
+}

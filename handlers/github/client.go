@@ -69,13 +69,14 @@ func New(o Options) (*Client, error) {
 	return &Client{rest: rest, now: o.Now, keep: o.Keep}, nil
 }
 
-// Actions answers the actions by name: github.workflow, github.evidence and
-// github.migrations.
+// Actions answers the actions by name: github.workflow, github.evidence,
+// github.migrations and github.revert.
 func (c *Client) Actions() map[string]orchestrator.Action {
 	return map[string]orchestrator.Action{
 		"github.workflow": &workflow{client: c},
 		"github.evidence": &evidence{client: c},
 
 		"github.migrations": &keeps{client: c},
+		"github.revert":     &revert{client: c},
 	}
 }

@@ -22,7 +22,9 @@ type gitHubWorld struct {
 	// Trees are the migrations (folders of prisma/migrations) of each commit; null is a
 	// commit without prisma.
 	Trees map[string][]string `json:"trees"`
-	// Refuse answers a kind of read (deployments, runs, secrets, trees, compare, commits) with this
+	// Pulls are pull requests; a revert adds one.
+	Pulls []pull `json:"pulls"`
+	// Refuse answers a kind of read (deployments, runs, secrets, trees, compare, commits, pulls) with this
 	// status, as for a token without the permission.
 	Refuse map[string]int `json:"refuse"`
 	// Limited answers the next so many of a kind with 403 and Retry-After, GitHub's other
