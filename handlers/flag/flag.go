@@ -116,7 +116,7 @@ func (a *action) Verify(ctx context.Context, c orchestrator.Call, _ string) (orc
 		is, err := o.Switch.Read(ctx)
 		switch {
 		case err != nil:
-			return orchestrator.Outcome{Kind: orchestrator.OutcomeCannotTell, Text: err.Error()}, nil
+			return cannotTell(err), nil
 		case is != a.to:
 			return orchestrator.Outcome{Kind: orchestrator.OutcomeNotDone, Text: o.Switch.Name() + " says " + orOther(is)}, nil
 		}
@@ -174,6 +174,10 @@ func ids(list []one) []string {
 		out = append(out, o.id)
 	}
 	return out
+}
+
+func cannotTell(err error) orchestrator.Outcome {
+	return orchestrator.Outcome{Kind: orchestrator.OutcomeCannotTell, Text: err.Error()}
 }
 
 func orOther(state string) string {

@@ -3,6 +3,7 @@ package github_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +16,7 @@ func (h *harness) revertWorld(more map[string]any) orchestrator.Action {
 	h.Helper()
 	main := strings.Repeat("b", 40)
 	pull := map[string]any{"number": 41, "title": "Show the receipt", "merge_commit": main, "adds": []string{"2_toss"}}
-	for k, v := range more {
-		pull[k] = v
-	}
+	maps.Copy(pull, more)
 	h.send("POST", "setup", map[string]any{"refs": map[string]string{"main": main}})
 	h.send("POST", "world", map[string]any{"trees": map[string]any{main: []string{"1_init", "2_toss"}}, "pulls": []any{pull, map[string]any{"number": 40, "title": "Open"}}})
 	h.call.Incident, h.call.Inputs = "INC-1", json.RawMessage(`{"repo":"aim/shop","pull":"","commit":"`+main+`"}`)
