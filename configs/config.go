@@ -116,6 +116,8 @@ type Component struct {
 	Title map[string]string `yaml:"title"`
 	// Upstream is the provider it stands on, one of the project's depends_on.
 	Upstream string `yaml:"upstream"`
+	// Switch switches it off without a deployment; nil when nothing does.
+	Switch *Switch `yaml:"switch"`
 }
 
 // Environment is a place deployments serve from; its id is its key in the file.

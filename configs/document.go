@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -47,7 +48,8 @@ func (p Project) document() orchestrator.Project {
 		Hotfix:   orchestrator.Hotfix(p.Hotfix),
 		Audience: p.Audience,
 
-		DependsOn: p.DependsOn, ReleaseTag: p.ReleaseTag,
+		Repository: cmp.Or(p.Repository, p.Hotfix.Repo),
+		DependsOn:  p.DependsOn, ReleaseTag: p.ReleaseTag,
 	}
 	for action, mode := range p.Modes {
 		if doc.Modes == nil {
@@ -56,7 +58,7 @@ func (p Project) document() orchestrator.Project {
 		doc.Modes[action] = orchestrator.Mode(mode)
 	}
 	for _, c := range p.Components {
-		doc.Components = append(doc.Components, orchestrator.Component(c))
+		doc.Components = append(doc.Components, orchestrator.Component{ID: c.ID, Title: c.Title, Upstream: c.Upstream, Switch: c.Switch.describe()})
 	}
 	for _, e := range p.Environments {
 		doc.Environments = append(doc.Environments, e.document())

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // pair is one key of a mapping with its value and the place of the key.
@@ -20,7 +21,8 @@ func (p pair) problem(message, fix string) Problem {
 }
 
 // pairs are the keys of a mapping in the order of the file. Keys that stand twice,
-// and keys that YAML 1.1 reads as booleans, are reported and left out.
+// and keys that YAML 1.1 reads as booleans unless they are quoted, are reported and left
+// out.
 func (r *reader) pairs(n ast.Node) []pair {
 	var pairs []pair
 	first := map[string]place{}
@@ -38,8 +40,8 @@ func (r *reader) pairs(n ast.Node) []pair {
 		switch {
 		case twice:
 			r.problems = append(r.problems, p.problem(fmt.Sprintf("the key %.64q stands here and in line %d", key, earlier.line), "keep one of the two"))
-		case slices.Contains([]string{"on", "off", "yes", "no", "y", "n"}, strings.ToLower(key)):
-			r.problems = append(r.problems, p.problem(fmt.Sprintf("other YAML tools read the key %.64q as a boolean", key), "use another word"))
+		case slices.Contains([]string{"on", "off", "yes", "no", "y", "n"}, strings.ToLower(key)) && !quoted(node.Key):
+			r.problems = append(r.problems, p.problem(fmt.Sprintf("other YAML tools read the key %.64q as a boolean", key), "put it in quotes, or use another word"))
 		default:
 			pairs = append(pairs, p)
 		}
@@ -56,4 +58,11 @@ func mappingValues(n ast.Node) []*ast.MappingValueNode {
 		return []*ast.MappingValueNode{n}
 	}
 	return nil
+}
+
+// quoted reports whether a text stands in quotes, so that nobody takes it for anything
+// else.
+func quoted(n ast.Node) bool {
+	tk := n.GetToken()
+	return tk != nil && (tk.Type == token.DoubleQuoteType || tk.Type == token.SingleQuoteType)
 }

@@ -75,6 +75,7 @@ func (k *checker) components(at string, p *Project) {
 		if c.Upstream != "" && !slices.Contains(p.DependsOn, c.Upstream) {
 			k.wrong(here+".upstream", fmt.Sprintf("the project does not depend on %q", c.Upstream), "add it to depends_on")
 		}
+		k.switches(here+".switch", c.Switch)
 		for lang := range c.Title {
 			if !isLanguage(lang) {
 				k.wrong(here+".title."+lang, fmt.Sprintf("%q is not a language", lang), "write a code such as en or ko")

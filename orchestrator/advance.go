@@ -105,6 +105,7 @@ func (p *pass) beginAction(l *loaded, st *Step, node *Node) {
 		return
 	}
 	st.Inputs = in
+	p.offerSwitch(l, node)
 	if node.Action == PageAction {
 		st.Inputs = p.pageInputs(l.inc, in)
 	}

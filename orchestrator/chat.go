@@ -103,7 +103,7 @@ func (p *pass) card(l *loaded, st *Step) Card {
 		c.Incident.Summary = append(c.Incident.Summary, "Suspect: deployment "+s.DeploymentID+", score "+score(s.Score)+", because "+join(s.Reasons))
 	}
 	for _, other := range l.steps {
-		if node := p.node(l, other); node != nil && other.Chunk == 0 && other.Extra == nil {
+		if node := p.node(l, other); node != nil && other.Chunk == 0 && (other.Extra == nil || other.byWord()) {
 			c.add(other, node)
 		}
 	}

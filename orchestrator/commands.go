@@ -200,7 +200,7 @@ func (p *pass) commandIncident(c *Command, who Person) {
 	}
 	c.Incident = l.inc.N
 	switch c.Verb {
-	case "ack", "snooze", "note", "stop", "resolve", "close", "reopen", "dismiss", "merge", "split", "update":
+	case "ack", "snooze", "note", "stop", "resolve", "close", "reopen", "dismiss", "merge", "split", "update", "flag", "revert":
 		p.commandWhole(c, l, who)
 	case "approve", "now", "reject", "choose", "answer", "retry", "skip", "confirm-done":
 		p.commandStep(c, l, who)
@@ -271,6 +271,10 @@ func (p *pass) commandWhole(c *Command, l *loaded, who Person) {
 		p.reply(c, l, true, "no pages for "+IncidentName(inc.N)+" until "+clock(inc.Snooze)+", unless it gets worse")
 	case "update":
 		p.commandUpdate(c, l, who)
+	case "flag":
+		p.commandFlag(c, l, who)
+	case "revert":
+		p.commandRevert(c, l, who)
 	case "stop":
 		p.commandStop(c, l, who)
 	case "merge":
@@ -346,6 +350,9 @@ func (p *pass) commandStop(c *Command, l *loaded, who Person) {
 		p.release(l) // what is half done still changes the environment
 	}
 	text := "stopped; nothing is undone. Done: " + orNothing(done) + ". Half done: " + orNothing(half)
+	if off := inc.offList(); len(off) > 0 {
+		text += ". Switched off by this incident: " + orNothing(off) + "; `flag on " + IncidentName(inc.N) + " COMPONENT` switches on again"
+	}
 	p.line(l, who.ID, text)
 	p.reply(c, l, true, IncidentName(inc.N)+" "+text)
 }

@@ -62,8 +62,10 @@ type Project struct {
 	Components   []Component     `json:"components,omitempty"`
 	Environments []Environment   `json:"environments"`
 	Hotfix       Hotfix          `json:"hotfix,omitzero"`
-	Match        []Match         `json:"match,omitempty"`
-	Audience     string          `json:"audience,omitempty"`
+	// Repository is owner/name at GitHub where its code is.
+	Repository string  `json:"repository,omitempty"`
+	Match      []Match `json:"match,omitempty"`
+	Audience   string  `json:"audience,omitempty"`
 	// ReleaseTag says how the tag of a release holds the commit: {commit} stands for
 	// it, * for anything; empty when tags are commits or names of deployments.
 	ReleaseTag string `json:"release_tag,omitempty"`
@@ -76,6 +78,8 @@ type Component struct {
 	ID       string            `json:"id"`
 	Title    map[string]string `json:"title,omitempty"`
 	Upstream string            `json:"upstream,omitempty"`
+	// Switch says in words what switches it off and on; empty when nothing does.
+	Switch string `json:"switch,omitempty"`
 }
 
 // Environment kinds.

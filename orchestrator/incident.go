@@ -77,6 +77,8 @@ type Incident struct {
 	Extra int    `json:"extra,omitempty"`
 	// Timer is when the incident's own timer is due: close, or subside.
 	Timer int64 `json:"timer,omitempty"`
+	// Off are the components that it switched off, oldest first.
+	Off []SwitchedOff `json:"off,omitempty"`
 	// Chat names the message that is kept up to date.
 	Chat string `json:"chat,omitempty"`
 }

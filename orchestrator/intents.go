@@ -30,7 +30,7 @@ func (p *pass) foldIntent(it *Intent) {
 		p.refuse(it, "the step is "+string(st.State))
 	case it.Try != st.Tries+1:
 		p.refuse(it, "the step has had other attempts")
-	case l.inc.State == Closed || l.inc.Stopped != "":
+	case l.inc.State == Closed || l.inc.Stopped != "" && !st.byWord():
 		p.refuse(it, "the plan was stopped")
 		p.to(l, st, "cancel", "the plan was stopped")
 		p.handBack(l)

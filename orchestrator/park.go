@@ -28,7 +28,7 @@ const (
 // wakes it, and `retry`, `skip` and `confirm-done` settle it. A page or a chat
 // message that gets nowhere has failed instead: a page about a page helps nobody.
 func (p *pass) park(l *loaded, st *Step, node *Node, why string) {
-	if st.Extra != nil {
+	if st.Extra != nil && !st.byWord() {
 		p.fail(l, st, node, why)
 		return
 	}

@@ -148,8 +148,16 @@ func incidentVars(inc *Incident) map[string]any {
 		"id": IncidentName(inc.N), "title": inc.Title, "severity": inc.Severity, "state": string(inc.State),
 		"project": inc.Project, "environment": inc.Environment, "component": inc.Component,
 		"started_at": inc.StartedAt, "failing": int64(inc.Firing), "distinct": int64(inc.Distinct),
-		"requested_by": inc.Requester,
+		"requested_by": inc.Requester, "switched_off": texts(inc.offList()),
 	}
+}
+
+func texts(in []string) []any {
+	out := make([]any, len(in))
+	for i, s := range in {
+		out[i] = s
+	}
+	return out
 }
 
 func suspectVars(s *Suspect) map[string]any {
@@ -193,7 +201,7 @@ func (p *pass) envVars(inc *Incident) map[string]any {
 
 func (p *pass) projectVars(inc *Incident) map[string]any {
 	m := map[string]any{
-		"id": inc.Project, "vercel": "", "audience": "", "components": []any{},
+		"id": inc.Project, "vercel": "", "audience": "", "components": []any{}, "repository": "",
 		"hotfix": map[string]any{"repo": "", "staging": "", "tests": ""},
 	}
 	pr, ok := p.s.Config().Project(inc.Project)
@@ -204,7 +212,7 @@ func (p *pass) projectVars(inc *Incident) map[string]any {
 	for _, c := range pr.Components {
 		components = append(components, c.ID)
 	}
-	m["vercel"], m["audience"], m["components"] = pr.Vercel, pr.Audience, components
+	m["vercel"], m["audience"], m["components"], m["repository"] = pr.Vercel, pr.Audience, components, pr.Repository
 	m["hotfix"] = map[string]any{"repo": pr.Hotfix.Repo, "staging": pr.Hotfix.Staging, "tests": pr.Hotfix.Tests}
 	return m
 }

@@ -108,6 +108,7 @@ func (p *pass) finish(l *loaded, st *Step, node *Node, text string) {
 		return
 	}
 	p.line(l, "backout", titled(node)+": done"+suffix(text))
+	p.flipped(l, st, node)
 	p.then(l, node)
 	p.advance(l)
 	p.handBack(l)
@@ -141,7 +142,7 @@ func (p *pass) fail(l *loaded, st *Step, node *Node, why string) {
 		p.chunkEnded(l, st)
 		return
 	}
-	if st.Extra != nil {
+	if st.Extra != nil && !st.byWord() {
 		return
 	}
 	p.gateFailed(l, node)

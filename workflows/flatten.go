@@ -30,7 +30,8 @@ type inherited struct {
 
 // flatten turns nested steps into nodes in reading order: a step needs the last
 // nodes of the step before it, the branches of `parallel` need the same nodes
-// and end in a join that carries the group's id.
+// and end in a join that carries the group's id. Nothing waits for a step that is
+// aside, unless it says so by `after`.
 func flatten(pb *playbook) *flat {
 	f := &flat{
 		plan: &orchestrator.Plan{Playbook: pb.name, Title: pb.title, NeedsSuspect: pb.needsSuspect, Lock: pb.lock},
@@ -42,8 +43,11 @@ func flatten(pb *playbook) *flat {
 
 func (f *flat) sequence(steps []*step, in inherited, needs []int) []int {
 	for _, s := range steps {
-		needs = f.step(s, in, needs)
-		f.ends[s.id] = needs
+		ends := f.step(s, in, needs)
+		f.ends[s.id] = ends
+		if !s.aside {
+			needs = ends
+		}
 	}
 	return needs
 }
@@ -59,7 +63,9 @@ func (f *flat) step(s *step, in inherited, needs []int) []int {
 		for _, child := range s.children {
 			last := f.step(child, inner, needs)
 			f.ends[child.id] = last
-			ends = append(ends, last...)
+			if !child.aside {
+				ends = append(ends, last...)
+			}
 		}
 		return f.add(s, nil, orchestrator.Node{
 			ID: s.id, Path: inner.path, Part: inner.part, Title: s.node.Title, Kind: orchestrator.NodeJoin, Needs: distinct(ends),

@@ -39,9 +39,11 @@ type step struct {
 	form     form
 	children []*step
 	after    []located
-	when     *expression
-	exprs    []expression
-	node     orchestrator.Node
+	// aside: what follows does not wait for it.
+	aside bool
+	when  *expression
+	exprs []expression
+	node  orchestrator.Node
 	// keys and inputs say where the keys of the step and of its `with` stand.
 	keys   map[string]pos
 	inputs map[string]pos
@@ -106,7 +108,7 @@ func (pb *playbook) parseSteps(items []*value) []*step {
 }
 
 func (pb *playbook) parseStep(v *value) *step {
-	f, ok := pb.open(v, "a step", "id", "title", "part", "when", "after", "steps", "parallel", "uses", "with",
+	f, ok := pb.open(v, "a step", "id", "title", "part", "when", "after", "aside", "steps", "parallel", "uses", "with",
 		"ask", "gate", "approve", "timeout", "retry", "on_failure", "then")
 	if !ok {
 		return nil
@@ -126,6 +128,7 @@ func (pb *playbook) parseStep(v *value) *step {
 		s.when = &x
 	}
 	s.after = f.ids("after")
+	s.aside = f.truth("aside")
 	s.node.Timeout = f.wait("timeout", &s.exprs)
 	pb.parseOnFailure(s, f)
 	pb.parseForm(s, f)
@@ -184,8 +187,9 @@ func (pb *playbook) refuseForeignKeys(s *step, f fieldset) {
 		"timeout": {formAction, formGroup, formParallel},
 		"then":    {formAction, formGate, formAsk},
 		"after":   {formAction, formGate, formAsk},
+		"aside":   {formAction},
 	}
-	for _, key := range []string{"with", "approve", "retry", "timeout", "then", "after"} {
+	for _, key := range []string{"with", "approve", "retry", "timeout", "then", "after", "aside"} {
 		if !f.has(key) || slices.Contains(meant[key], s.form) {
 			continue
 		}

@@ -23,6 +23,10 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		{Name: "vercel.serving", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"project", "domains", "marker_path?", "marker_json?"}},
 		{Name: "sendgrid.notice", Effect: true, Chunked: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"kind", "audience", "same_as?"}},
 		{Name: "status.publish", Effect: true, Safety: orchestrator.Repeatable, CallTimeout: 5_000, Inputs: []string{"kind", "components?"}},
+		{Name: "vercel.evidence", Safety: orchestrator.Repeatable, CallTimeout: 25_000, Inputs: []string{"project", "deployment"}},
+		{Name: "github.evidence", Safety: orchestrator.Repeatable, CallTimeout: 20_000, Inputs: []string{"repo", "base", "head"}},
+		{Name: "github.migrations", Safety: orchestrator.Repeatable, CallTimeout: 20_000, Inputs: []string{"repo", "ref", "commits"}},
+		orchestrator.FlagSpec(orchestrator.FlagOn),
 		{Name: "github.workflow", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"repo", "file", "ref"}},
 		{Name: "page.oncall", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"text"}},
 	}

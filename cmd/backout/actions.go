@@ -10,6 +10,7 @@ import (
 
 	"github.com/aimarketplace/backout/configs"
 	"github.com/aimarketplace/backout/handlers/bus"
+	"github.com/aimarketplace/backout/handlers/flag"
 	"github.com/aimarketplace/backout/handlers/gateway"
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
@@ -30,6 +31,7 @@ type actionSet struct {
 	pollEvery time.Duration
 	probes    *probe.HTTP
 	chat      *slack.Client
+	vercel    *vercel.Client
 	// confirm asks a webhook's sender whether what it says is so.
 	confirm map[string]func(context.Context, gateway.Delivery, gateway.Decoded) gateway.Decoded
 }
@@ -43,7 +45,8 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		return nil, err
 	}
 	maps.Copy(set.all, known)
-	if err := set.addVercel(cfg, doc, logger); err != nil {
+	keep := keepEvidence(blobs)
+	if err := set.addVercel(cfg, doc, keep, logger); err != nil {
 		return nil, err
 	}
 	if err := set.addProbes(cfg, logger); err != nil {
@@ -53,7 +56,7 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		return nil, err
 	}
 	if g := cfg.Providers.GitHub; g != nil {
-		c, err := github.New(github.Options{BaseURL: g.BaseURL, Token: g.Token.Reveal(), AllowPrivate: prefixes(g.AllowPrivate), Logger: logger})
+		c, err := github.New(github.Options{BaseURL: g.BaseURL, Token: g.Token.Reveal(), AllowPrivate: prefixes(g.AllowPrivate), Keep: keep, Logger: logger})
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +64,9 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		set.watchRepositories(c, cfg, logger)
 	}
 	if err := set.addPolled(cfg, doc, logger); err != nil {
+		return nil, err
+	}
+	if err := set.addSwitches(cfg, logger); err != nil {
 		return nil, err
 	}
 	return set, set.addPeople(cfg, doc, blobs, logger)
@@ -84,12 +90,12 @@ func (s *actionSet) addProbes(cfg *configs.Config, logger *slog.Logger) error {
 	return nil
 }
 
-func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, logger *slog.Logger) error {
+func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, keep keeper, logger *slog.Logger) error {
 	v := cfg.Providers.Vercel
 	if v == nil {
 		return nil
 	}
-	o := vercel.Options{BaseURL: v.BaseURL, Token: v.Token.Reveal(), Team: v.Team, AllowPrivate: prefixes(v.AllowPrivate), Logger: logger}
+	o := vercel.Options{BaseURL: v.BaseURL, Token: v.Token.Reveal(), Team: v.Team, AllowPrivate: prefixes(v.AllowPrivate), Keep: keep, Logger: logger}
 	if p := cfg.Providers.Probe; p != nil {
 		o.ProbeBase = p.BaseURL
 		o.AllowPrivate = append(o.AllowPrivate, prefixes(p.AllowPrivate)...)
@@ -99,6 +105,7 @@ func (s *actionSet) addVercel(cfg *configs.Config, doc *orchestrator.Config, log
 		return err
 	}
 	maps.Copy(s.all, c.Actions())
+	s.vercel = c
 	s.pollEvery = time.Duration(v.Poll.Milliseconds()) * time.Millisecond
 	trees, err := migrationTrees(cfg, logger)
 	if err != nil {
@@ -232,6 +239,7 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	all[orchestrator.SchemaAction] = schema
+	maps.Copy(all, flag.Components{}.Actions())
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {
 		specs[name] = a.Spec()

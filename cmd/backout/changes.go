@@ -96,6 +96,15 @@ func printKnown(w io.Writer, i *console.Incident) {
 	if !i.ConfirmUntil.IsZero() {
 		fmt.Fprintf(w, "Nobody is woken before a second source tells of it, or %s; then %s begins\n", i.ConfirmUntil.Format("15:04:05 UTC"), i.Pending)
 	}
+	for _, o := range i.SwitchedOff {
+		fmt.Fprintf(w, "Switched off by this incident: %s, since %s; `flag on %s %s` switches it on again\n", o.Component, time.UnixMilli(o.At).UTC().Format("15:04:05 UTC"), i.ID, o.Component)
+	}
+	if i.Offer != "" {
+		fmt.Fprintf(w, "Containment: %s\n", i.Offer)
+	}
+	if len(i.Evidence) > 0 {
+		fmt.Fprintf(w, "Evidence, `backout incident evidence %s NAME` prints it: %s\n", i.ID, evidenceNames(i.Evidence))
+	}
 	if len(i.Changes) > 0 {
 		fmt.Fprintln(w, "Changes, since a day before it began:")
 		printChanges(w, "  ", i.Changes)

@@ -67,6 +67,8 @@ type shopOptions struct {
 	Disk string
 	// Repository has Backout read that repository of the sandbox's GitHub.
 	Repository string
+	// Switch gives checkout a switch at Vercel, with a proof on the site.
+	Switch bool
 	// Controls is the address of the control probes; with it, Backout asks a probe, too.
 	Controls string
 	// Watches watches promotions by Prometheus, Sentry and a probe.
@@ -84,6 +86,8 @@ type shopOptions struct {
 	Probe bool
 	// CuredWithin and ProvenWithin bound the gates after a rollback, when not empty.
 	CuredWithin, ProvenWithin, ProvenEvery string
+	// Cured is how often in a row the symptom must be gone, 2 when 0.
+	Cured int
 	// Mode is that of the whole configuration, live when empty. With it, policy would
 	// do everything alone. Meter stands between Backout and the sandbox.
 	Mode  string
@@ -163,7 +167,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery, "Watches": s.o.Watches}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery, "Cured": s.o.Cured, "Watches": s.o.Watches, "Switch": s.o.Switch}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

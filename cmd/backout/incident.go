@@ -18,7 +18,7 @@ func incidentCommand() *cobra.Command {
 	var f clientFlags
 	c := &cobra.Command{Use: "incident", Short: "Open, list, show and watch incidents", Example: "  backout incident list\n  backout incident show INC-1 -o json"}
 	f.add(c)
-	c.AddCommand(incidentList(&f), incidentShow(&f), incidentTimeline(&f), incidentWatch(&f), incidentOpen(&f))
+	c.AddCommand(incidentList(&f), incidentShow(&f), incidentEvidence(&f), incidentTimeline(&f), incidentWatch(&f), incidentOpen(&f))
 	return c
 }
 

@@ -57,6 +57,13 @@ func TestReadme_configs(t *testing.T) {
 		case first == "# backout.yaml":
 			whole = f.body
 			loads(t, f.body)
+		case first == "# backout.yaml, the components of a project":
+			others++
+			const plain = "    components: [{id: checkout, title: {en: Checkout, ko: 결제}}]\n"
+			if !strings.Contains(whole, plain) {
+				t.Errorf("the whole configuration has no line %q any more", plain)
+			}
+			loads(t, strings.Replace(whole, plain, f.body, 1))
 		case first == "# my-nights/one-monitor.yaml, a scenario":
 			others++
 			plays(t, f.body, whole)

@@ -84,7 +84,7 @@ func TestNights_limits(t *testing.T) {
 			},
 		},
 		{
-			name: "a flapping symptom", o: shopOptions{Veto: autoVeto, CuredWithin: "4s"}, wants: []string{rolledBack},
+			name: "a flapping symptom", o: shopOptions{Veto: autoVeto, Cured: 8, CuredWithin: "8s"}, wants: []string{rolledBack},
 			play: func(s *shop) {
 				s.breaks()
 				s.step("proven", "done")

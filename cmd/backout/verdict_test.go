@@ -41,7 +41,7 @@ Answer    ASK: 1 migration since, whose class is not known: 20261124_toss
 	if err := blind.print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"Serving   not known\n", "Hold      by INC-1: careful\n", "I cannot see the provider since 2026-11-24 18:00:00 UTC; automatic actions on shop are off", "Answer    IMPOSSIBLE: what serves is not known\n"} {
+	for _, line := range []string{"Serving   not known\n", "Hold      by INC-1: careful, until it is lifted\n", "I cannot see the provider since 2026-11-24 18:00:00 UTC; automatic actions on shop are off", "Answer    IMPOSSIBLE: what serves is not known\n"} {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("%q is not in\n%s", line, out.String())
 		}

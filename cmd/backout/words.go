@@ -24,6 +24,8 @@ func wordCommands() []*cobra.Command {
 		{"confirm-done INC STEP", "Say that an unknown step did take place", "backout confirm-done INC-1 back"},
 		{"note INC TEXT", "Add a line to the timeline", "backout note INC-1 'cache was cold too'"},
 		{"update INC TEXT", "Say more on the public status page", "backout update INC-1 'Card payments work again, Toss does not yet'"},
+		{"flag off|on INC COMPONENT", "Switch a component off, or on again, beside the plan", "backout flag off INC-1 checkout"},
+		{"revert INC [NUMBER]", "Open a pull request that reverts the one behind the suspect", "backout revert INC-1"},
 		{"stop INC", "End the plan; nothing is undone", "backout stop INC-1"},
 		{"resolve INC", "Say that users are fine", "backout resolve INC-1"},
 		{"close INC", "Close a resolved incident", "backout close INC-1"},

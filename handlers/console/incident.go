@@ -45,7 +45,12 @@ type Incident struct {
 	// Pinned is what must not be forgotten after a rollback.
 	Pinned string `json:"pinned,omitempty"`
 	// Changes are the last ones in its environment, since a day before it began.
-	Changes  []orchestrator.Change `json:"changes,omitempty"`
+	Changes []orchestrator.Change `json:"changes,omitempty"`
+	// SwitchedOff are the components that are off by it; Offer says how its own could be.
+	SwitchedOff []orchestrator.SwitchedOff `json:"switched_off,omitempty"`
+	Offer       string                     `json:"switch_offer,omitempty"`
+	// Evidence is what was kept of it, the senders' own bodies left out.
+	Evidence []Evidence            `json:"evidence,omitempty"`
 	Steps    []Step                `json:"steps,omitempty"`
 	Signals  []orchestrator.Signal `json:"signals,omitempty"`
 	Timeline []Line                `json:"timeline,omitempty"`
@@ -119,6 +124,7 @@ func Load(s *orchestrator.State, n uint64) (Incident, bool) {
 			out.Steps = append(out.Steps, step(s, inc, st))
 		}
 	}
+	out.Evidence = withoutBodies(keptOf(inc, steps))
 	out.Signals = s.Signals(n, 100)
 	out.Changes = lastChanges(s, inc)
 	out.Timeline = Lines(s, n, 0, 2000)
@@ -146,6 +152,7 @@ func brief(s *orchestrator.State, inc *orchestrator.Incident, steps []*orchestra
 	out.Clocks = s.Clocks(inc, s.Meta().Now)
 	out.ClocksText = out.Clocks.Sentence(s.Config().Policies.Limits.WithDefaults())
 	out.Pinned = s.Pinned(inc, steps)
+	out.SwitchedOff, out.Offer = inc.Off, s.OfferSwitch(inc)
 	if a := inc.Ack; a != nil && a.Expires > s.Meta().Now {
 		out.Acknowledged = &Acknowledged{By: a.By, At: at(a.At), Expires: at(a.Expires)}
 	}

@@ -3,6 +3,8 @@ package gateway
 import (
 	"fmt"
 	"strings"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // readWhole: a verb about an incident as a whole, with an optional reason.
@@ -190,4 +192,41 @@ func readPause(r *reading) error {
 		return nil
 	}
 	return readRollback(r)
+}
+
+// readFlag: off or on, then the incident and the component.
+func readFlag(r *reading) error {
+	action := strings.ToLower(r.name())
+	if action != orchestrator.SwitchOff && action != orchestrator.SwitchOn {
+		return r.verb.usage("say off or on")
+	}
+	if err := r.set("action", action); err != nil {
+		return err
+	}
+	if err := r.incident(); err != nil {
+		return err
+	}
+	if component := r.name(); component != "" {
+		if err := r.set("component", component); err != nil {
+			return err
+		}
+	}
+	r.text()
+	return nil
+}
+
+// readRevert: the incident, then the number of a pull request, with or without #.
+func readRevert(r *reading) error {
+	if len(r.rest) > 0 && !r.rest[0].quoted {
+		text := strings.TrimPrefix(r.rest[0].text, "#")
+		if text == "" || len(text) > 9 || span(text, 0, isDigit) != len(text) {
+			return r.verb.usage("that is not the number of a pull request")
+		}
+		if err := r.set("pull", text); err != nil {
+			return err
+		}
+		r.rest = r.rest[1:]
+	}
+	r.text()
+	return nil
 }

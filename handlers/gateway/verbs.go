@@ -36,6 +36,8 @@ func verbs() []verb {
 		{"snooze", "snooze [INC-n] 4h", "no pages for a while, at most 8h", []string{"reason", "for"}, []string{"for"}, readSnooze},
 		{verbNote, "note [INC-n] text", "write a line into the timeline", nil, nil, readNote},
 		{"update", `update [INC-n] "what users should know"`, "say more on the public status page", nil, nil, readNote},
+		{"flag", `flag off|on [INC-n] [COMPONENT] [--reason "..."]`, "switch a component off, or on again, beside the plan", []string{"reason", "component"}, nil, readFlag},
+		{"revert", `revert [INC-n] [NUMBER] [--reason "..."]`, "open a pull request that reverts the one behind the suspect, or the one you name", []string{"reason", "pull"}, nil, readRevert},
 		{"resolve", "resolve [INC-n]", "say that users are well again", reason, nil, readWhole},
 		{"close", "close [INC-n]", "end a resolved incident", reason, nil, readWhole},
 		{"reopen", "reopen [INC-n]", "take a resolved incident up again", reason, nil, readWhole},

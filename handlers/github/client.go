@@ -1,6 +1,7 @@
 package github
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,12 +29,16 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock that ages of runs are told by; nil is time.Now.
 	Now func() time.Time
+	// Keep puts evidence aside, secrets masked, and says under which hash and how long
+	// it then is; nil keeps none.
+	Keep func(ctx context.Context, data []byte) (hash string, bytes int, err error)
 }
 
 // Client talks to GitHub with one token; it is safe for concurrent use.
 type Client struct {
 	rest *github.Client
 	now  func() time.Time
+	keep func(ctx context.Context, data []byte) (hash string, bytes int, err error)
 }
 
 // New makes a client. It calls nothing; its errors name the option that is wrong.
@@ -61,10 +66,17 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Client{rest: rest, now: o.Now}, nil
+	return &Client{rest: rest, now: o.Now, keep: o.Keep}, nil
 }
 
-// Actions answers the actions by name: github.workflow.
+// Actions answers the actions by name: github.workflow, github.evidence,
+// github.migrations and github.revert.
 func (c *Client) Actions() map[string]orchestrator.Action {
-	return map[string]orchestrator.Action{"github.workflow": &workflow{client: c}}
+	return map[string]orchestrator.Action{
+		"github.workflow": &workflow{client: c},
+		"github.evidence": &evidence{client: c},
+
+		"github.migrations": &keeps{client: c},
+		"github.revert":     &revert{client: c},
+	}
 }

@@ -9,6 +9,10 @@
 //
 // After a lost answer the run is looked for by it before anybody dispatches again.
 //
+// It also keeps what lies between two commits (compare.go), holds a branch against the
+// migrations that were applied (migrations.go), and opens a pull request that reverts
+// another (revert.go): that one is GraphQL, which answers 200 for what it refuses.
+//
 // To set up the reading: a fine-grained token with Deployments, Actions and Secret
 // scanning alerts: read, and repository: OWNER/NAME at the project. The webhook is
 // the gateway's, which takes the types Deployed, Run and Leak from here.

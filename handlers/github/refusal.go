@@ -19,6 +19,11 @@ const limitWait = time.Minute
 // failed puts an error of go-github into the orchestrator's words. todo is what
 // was asked; effect is set when the call may have changed something.
 func failed(err error, effect bool, todo string) error {
+	return failedAs(err, effect, todo, advice)
+}
+
+// failedAs is failed with what a person can do about a status.
+func failedAs(err error, effect bool, todo string, advice func(status int) string) error {
 	var (
 		primary   *github.RateLimitError
 		secondary *github.AbuseRateLimitError
@@ -67,6 +72,17 @@ func advice(status int) string {
 		return "; check the repository, the workflow file on its default branch, and the token's access"
 	case http.StatusUnprocessableEntity:
 		return "; the ref must be a branch or a tag, and the workflow needs `on: workflow_dispatch` with an input op_id"
+	}
+	return ""
+}
+
+// adviceOnCode is for calls about commits, trees and pull requests.
+func adviceOnCode(status int) string {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "; check that the token is valid and may read Contents of this repository, and write Contents and Pull requests for a revert"
+	case http.StatusNotFound:
+		return "; check the repository, whether the commits were pushed to it, and the token's access"
 	}
 	return ""
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/google/go-github/v88/github"
@@ -77,10 +76,7 @@ func (w *workflow) input(c orchestrator.Call) (workflowInput, error) {
 	return in, nil
 }
 
-func (in workflowInput) split() (owner, name string) {
-	owner, name, _ = strings.Cut(in.Repo, "/")
-	return owner, name
-}
+func (in workflowInput) split() (owner, name string) { return splitRepo(in.Repo) }
 
 func (in workflowInput) todo() string { return "run " + in.File + " of " + in.Repo + " on " + in.Ref }
 

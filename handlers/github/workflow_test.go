@@ -40,6 +40,7 @@ type harness struct {
 	*testing.T
 	*clock
 	base   string
+	client *github.Client
 	action orchestrator.Action
 	call   orchestrator.Call
 }
@@ -66,7 +67,7 @@ func start(t *testing.T, change ...func(*github.Options)) *harness {
 	if err != nil {
 		t.Fatalf("making the client: %v", err)
 	}
-	h := &harness{T: t, clock: c, base: s.URLs().GitHub, action: client.Actions()["github.workflow"]}
+	h := &harness{T: t, clock: c, base: s.URLs().GitHub, client: client, action: client.Actions()["github.workflow"]}
 	h.call = orchestrator.Call{Key: strings.Repeat("0123456789abcdef", 4), Attempt: "a1", Step: "staging", Since: c.Now()}
 	h.input("aim/shop", "stage.yml", "main")
 	return h

@@ -1,5 +1,6 @@
 // Package postgres asks an application's database by read-only queries: each is a
-// source that is polled, and the action postgres.query, a read for gates.
+// source that is polled, and the action postgres.query, a read for gates. A Switch is a
+// row that switches a component, for the actions flag.off and flag.on (switch.go).
 //
 // It speaks to the databases of the configuration as database.evidence_url says and
 // decides nothing: whether a value is bad is the threshold's business, in the fold.

@@ -32,11 +32,10 @@ type Evidence struct {
 // New prepares the queries. It connects to nothing; its errors never hold a URL.
 func New(databases []Database) (*Evidence, error) {
 	e := &Evidence{}
-	for i := range databases {
-		d := &databases[i]
-		cfg, err := connection(d)
+	for _, d := range databases {
+		cfg, err := connConfig(d.URL, d.AllowPrivate)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("database.evidence_url of %s/%s: %w", d.Project, d.Environment, err)
 		}
 		for _, q := range d.Queries {
 			e.queries = append(e.queries, &query{project: d.Project, env: d.Environment, spec: q, config: cfg})
@@ -45,14 +44,14 @@ func New(databases []Database) (*Evidence, error) {
 	return e, nil
 }
 
-// connection reads the address of a database. Its errors hold no URL.
-func connection(d *Database) (*pgx.ConnConfig, error) {
-	cfg, err := pgx.ParseConfig(d.URL)
+// connConfig reads an address; the error never holds it.
+func connConfig(url string, allow []string) (*pgx.ConnConfig, error) {
+	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("database.evidence_url of %s/%s is not the address of a PostgreSQL database; write postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full", d.Project, d.Environment)
+		return nil, errors.New("it is not the address of a PostgreSQL database; write postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full")
 	}
-	if cfg.DialFunc, err = dialer(d.AllowPrivate); err != nil {
-		return nil, fmt.Errorf("database of %s/%s: %w", d.Project, d.Environment, err)
+	if cfg.DialFunc, err = dialer(allow); err != nil {
+		return nil, err
 	}
 	cfg.RuntimeParams["application_name"] = "backout"
 	// One statement at a time, and none prepared: a pooler in between loses those.

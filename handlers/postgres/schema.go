@@ -36,9 +36,9 @@ type Schema struct {
 func NewSchema(databases []Database) (*Schema, error) {
 	s := &Schema{}
 	for i := range databases {
-		cfg, err := connection(&databases[i])
+		cfg, err := connConfig(databases[i].URL, databases[i].AllowPrivate)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("database.evidence_url of %s/%s: %w", databases[i].Project, databases[i].Environment, err)
 		}
 		s.databases = append(s.databases, &query{
 			project: databases[i].Project, env: databases[i].Environment, config: cfg,

@@ -24,7 +24,7 @@
 //	POST   /_sandbox/setup   changes its world, see setupOrder, gitHubSetup, slackSetup, shopSetup,
 //	                         stripeSetup, tossSetup, statusSetup, supabaseSetup, prometheusSetup,
 //	                         sentrySetup
-//	POST   /_sandbox/world   GitHub only: deployments, runs, trees and secret scanning alerts, see gitHubWorld
+//	POST   /_sandbox/world   GitHub only: deployments, runs, trees, pull requests and secret scanning alerts, see gitHubWorld
 //
 // and Vercel POST /_sandbox/deploy (a push was built, see deployOrder) and POST
 // /_sandbox/alias (somebody else asks for a rollback or promote, see aliasOrder), SendGrid
@@ -37,7 +37,7 @@
 // Vercel's unkindness is switched by setup: token.revoked and .after (401 or 403 from
 // then on), pace.job_ms and .lag_ms (a job pending for long, domains that lag), and of
 // a project plan, stuck (domains that never move), cdn (another cache in front),
-// rolling (a canary), retention_days, env; next_job and next_build are fates. A fault
+// rolling (a canary), retention_days, env; configs and config_writes are Global Configs; next_job and next_build are fates. A fault
 // 429 with count is a storm, 500_after and drop_after lose the answer after the work.
 //
 // The default world: project prj_shop (team team_aim, slug aim) with domains
@@ -83,6 +83,8 @@
 //	  stay STAGED, redeploys, rolling releases,
 //	  slow jobs, stuck domains, revoked tokens     vpp 1.1-1.6 TestVercel_behaviours
 //	the calls of Vercel's CLI in their order       vpp 2       TestVercel_cliCallByCall
+//	Global Config: create before update; Hobby's and
+//	  Pro's limits of writes; visitors see it late  vpp 1.7     TestVercel_globalConfig
 //	webhooks signed, late, retried, doubled        vpp 3       TestWebhooks_signedRetriedAndDuplicated
 //
 //	Shop
@@ -119,6 +121,9 @@
 //	conclusions; a run can end with a push         issue 2     TestGitHub_conclusionAndDeploy
 //	401 404 422; at most 25 inputs                 int 6       TestGitHub_refusals
 //	trees, folder by folder                        nights 5    TestGitHub_trees
+//	compare; 403 with Retry-After is a limit, too  docs.github TestGitHub_compare
+//	pull requests, trees, branches; revertPullRequest:
+//	  200 with errors, and two pull requests        int 6       TestGitHub_pulls
 //	429 is a secondary rate limit                  int 6       TestGitHub_throttleIsASecondaryLimit
 //
 //	Slack (with the real slack-go)

@@ -21,6 +21,7 @@ type gitHub struct {
 	mu        sync.Mutex
 	workflows map[string]workflow // by file name; others follow the defaults
 	refs      map[string]string   // branch or tag -> commit; empty: any ref exists
+	heads     map[string]string   // branches that were made here, before refs
 	runs      []*run              // oldest first
 	world     gitHubWorld
 }
@@ -67,6 +68,7 @@ func (g *gitHub) routes() http.Handler {
 		mux.Handle("GET "+repo+"/actions/runs", endpoint(g.listRuns))
 		mux.Handle("GET "+repo+"/actions/runs/{run}", endpoint(g.getRun))
 		g.reads(mux, repo)
+		g.pulls(mux, prefix, repo)
 	}
 	return mux
 }

@@ -22,9 +22,14 @@ type gitHubWorld struct {
 	// Trees are the migrations (folders of prisma/migrations) of each commit; null is a
 	// commit without prisma.
 	Trees map[string][]string `json:"trees"`
-	// Refuse answers a kind of read (deployments, runs, secrets, trees) with this status,
-	// as for a token without the permission.
+	// Pulls are pull requests; a revert adds one.
+	Pulls []pull `json:"pulls"`
+	// Refuse answers a kind of read (deployments, runs, secrets, trees, compare, commits, pulls) with this
+	// status, as for a token without the permission.
 	Refuse map[string]int `json:"refuse"`
+	// Limited answers the next so many of a kind with 403 and Retry-After, GitHub's other
+	// form of a secondary rate limit.
+	Limited map[string]int `json:"limited"`
 }
 
 // reads are the lists a poll looks at.
@@ -36,6 +41,8 @@ func (g *gitHub) reads(mux *http.ServeMux, repo string) {
 		return g.rows("deployments", func(w *gitHubWorld) []object { return w.Statuses[r.PathValue("deployment")] })
 	}))
 	mux.Handle("GET "+repo+"/git/trees/{sha}", endpoint(g.getTree))
+	mux.Handle("GET "+repo+"/commits/{ref...}", endpoint(g.getCommit))
+	mux.Handle("GET "+repo+"/compare/{basehead}", endpoint(g.compare))
 	mux.Handle("GET "+repo+"/secret-scanning/alerts", endpoint(func(r *request) answer {
 		return g.rows("secrets", func(w *gitHubWorld) []object {
 			state := r.URL.Query().Get("state")
@@ -59,6 +66,11 @@ func (g *gitHub) rows(kind string, pick func(*gitHubWorld) []object) answer {
 }
 
 func (g *gitHub) refusedRead(kind string) (answer, bool) {
+	if g.world.Limited[kind] > 0 {
+		g.world.Limited[kind]--
+		return gitHubErrorAt(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+			"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits").with("Retry-After", "2"), true
+	}
 	status, refused := g.world.Refuse[kind]
 	if !refused {
 		return answer{}, false

@@ -78,6 +78,9 @@ func (g *gitHub) commit(ref string) (string, bool) {
 	if isCommit.MatchString(ref) {
 		return ref, true
 	}
+	if sha, made := g.heads[strings.TrimPrefix(ref, "refs/heads/")]; made {
+		return sha, true
+	}
 	if len(g.refs) > 0 {
 		sha, ok := g.refs[strings.TrimPrefix(ref, "refs/heads/")]
 		return sha, ok

@@ -29,8 +29,32 @@ func (g *gitHub) getTree(r *request) answer {
 		for _, name := range slices.DeleteFunc(strings.Split(list, "+"), func(s string) bool { return s == "" }) {
 			entries = append(entries, folder(name, "f-"+name))
 		}
+	} else if g.world.Trees == nil && isCommit.MatchString(sha) { // a world without prisma
+		entries = append(entries, object{"path": "README.md", "mode": "100644", "type": "blob", "sha": "b1"})
 	} else {
 		return gitHubError(http.StatusNotFound, "Not Found")
 	}
 	return asJSON(http.StatusOK, object{"sha": sha, "url": "", "tree": entries, "truncated": false})
+}
+
+// getCommit is GET .../commits/{ref}: the commit of a branch or a tag, as text when
+// asked for it that way.
+func (g *gitHub) getCommit(r *request) answer {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a, refused := g.refusedRead("commits"); refused {
+		return a
+	}
+	ref := r.PathValue("ref")
+	sha, known := g.commit(ref)
+	if _, named := g.world.Trees[ref]; named {
+		sha, known = ref, true
+	}
+	if !known {
+		return gitHubError(http.StatusUnprocessableEntity, "No commit found for SHA: "+ref)
+	}
+	if strings.Contains(r.Header.Get("Accept"), ".sha") {
+		return asText(http.StatusOK, sha)
+	}
+	return asJSON(http.StatusOK, object{"sha": sha, "commit": object{"message": "", "tree": object{"sha": sha}}, "parents": []object{}})
 }

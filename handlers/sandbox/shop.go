@@ -61,6 +61,7 @@ func (s *shop) routes() http.Handler {
 		mux.Handle("GET "+prefix+"/api/health", s.page(s.health))
 		mux.Handle("GET "+prefix+"/api/health/toss", s.page(s.toss))
 		mux.Handle("GET "+prefix+"/api/version", s.page(s.version))
+		mux.Handle("GET "+prefix+"/api/flags", s.page(s.flags))
 	}
 	return mux
 }

@@ -25,6 +25,7 @@ type vercel struct {
 	hookKey   string
 	webhooks  []*webhook
 	token     setupToken
+	configs   configStore
 }
 
 func newVercel(o Options, c *courier) *vercel {
@@ -181,6 +182,10 @@ func (v *vercel) routes() http.Handler {
 	add("GET", "/aliases", v.listAliases, "v4")
 	add("GET", "/teams/{team}", v.getTeam, "v2")
 	mux.Handle("GET /teams/{team}", endpoint(v.getTeam)) // as Vercel's CLI asks
+	add("GET", "/edge-config/{config}/item/{key}", v.configItem, "v1")
+	add("PATCH", "/edge-config/{config}/items", v.patchConfig, "v1")
+	add("GET", "/global-config/{config}/item/{key}", v.configItem, "v1")
+	add("PATCH", "/global-config/{config}/items", v.patchConfig, "v1")
 	add("GET", "/user", v.getUser, "v2")
 	add("GET", "/user/tokens/{token}", v.getToken, "v5")
 	add("GET", "/webhooks", v.listWebhooks, "v1")

@@ -34,6 +34,10 @@ type setupOrder struct {
 	WebhookSecret *string `json:"webhook_secret"`
 	// Token is how far the token reaches; left out, it stays as it is.
 	Token *setupToken `json:"token"`
+	// Configs are the items of each Global Config (Edge Config); ConfigWrites is how many
+	// more writes the plan allows, left out: any number.
+	Configs      map[string]map[string]any `json:"configs"`
+	ConfigWrites *int                      `json:"config_writes"`
 	// Pace is how slow jobs and domains are; left out, it stays as it is.
 	Pace *setupPace `json:"pace"`
 }
@@ -130,6 +134,10 @@ func (v *vercel) setup(in setupOrder) (any, error) {
 		v.projects = append(v.projects, wanted.project(now))
 	}
 	v.nextJob, v.nextBuild = in.NextJob, in.NextBuild
+	if in.Configs != nil {
+		v.configs.set(in.Configs)
+	}
+	v.configs.writes = in.ConfigWrites
 	if in.Pace != nil {
 		v.slow = *in.Pace
 	}

@@ -40,6 +40,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock that alias requests are compared with; nil is time.Now.
 	Now func() time.Time
+	// Keep puts evidence aside, secrets masked, and says under which hash and how long
+	// it then is; nil keeps none.
+	Keep func(ctx context.Context, data []byte) (hash string, bytes int, err error)
 }
 
 // Client talks to Vercel as one team; it is safe for concurrent use.
@@ -49,6 +52,7 @@ type Client struct {
 	token           string
 	api, web        *outbound.Client
 	now             func() time.Time
+	keep            func(ctx context.Context, data []byte) (hash string, bytes int, err error)
 }
 
 // New makes a client. It calls nothing; its errors name the option that is wrong.
@@ -77,15 +81,16 @@ func New(o Options) (*Client, error) {
 	}
 	return &Client{
 		base: base, probeBase: strings.TrimSuffix(o.ProbeBase, "/"), team: o.Team, token: o.Token,
-		api: api, web: web, now: o.Now,
+		api: api, web: web, now: o.Now, keep: o.Keep,
 	}, nil
 }
 
-// Actions answers the actions by name: vercel.serving, vercel.rollback,
-// vercel.promote and vercel.redeploy.
+// Actions answers the actions by name: vercel.serving, vercel.evidence,
+// vercel.rollback, vercel.promote and vercel.redeploy.
 func (c *Client) Actions() map[string]orchestrator.Action {
 	return map[string]orchestrator.Action{
 		"vercel.serving":  &serving{client: c},
+		"vercel.evidence": &evidence{client: c},
 		"vercel.rollback": &change{client: c, kind: kindRollback},
 		"vercel.promote":  &change{client: c, kind: kindPromote},
 		"vercel.redeploy": &redeploy{client: c},
@@ -103,6 +108,12 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 
 // send completes a request whose URL is a path and makes it.
 func (c *Client) send(ctx context.Context, r outbound.Request, query url.Values) (outbound.Answer, error) {
+	c.complete(&r, query)
+	return c.api.Do(ctx, r)
+}
+
+// complete adds address, team and token to a request whose URL is a path.
+func (c *Client) complete(r *outbound.Request, query url.Values) {
 	if query == nil {
 		query = url.Values{}
 	}
@@ -120,7 +131,6 @@ func (c *Client) send(ctx context.Context, r outbound.Request, query url.Values)
 	if len(r.Body) > 0 {
 		r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
-	return c.api.Do(ctx, r)
 }
 
 // ErrDenied is that the token is valid and may not do this.
