@@ -185,6 +185,17 @@ func (r *Runner) Find(prefix string) ([]string, error) {
 	return names, nil
 }
 
+// Remove drops a job that is over, or that nobody can start any more; others stay.
+func (r *Runner) Remove(name string) {
+	s, err := r.Look(name)
+	if err != nil || (s.State != Over && s.State != NeverStarted) {
+		return
+	}
+	if dir, err := r.folder(name); err == nil {
+		_ = os.RemoveAll(dir) // What stays is pruned later.
+	}
+}
+
 // prune drops what has been over for long.
 func (r *Runner) prune(now time.Time) {
 	names, _ := r.Find("")
