@@ -47,6 +47,17 @@ func (k *checker) prisma(at string, p *Prisma) {
 	}
 	for i, name := range p.Env {
 		k.prismaVariable(index(at+".env", i), name)
+		k.nobodysSecret(index(at+".env", i), at, name)
+	}
+}
+
+// nobodysSecret refuses a variable that holds another secret of this file.
+func (k *checker) nobodysSecret(here, at, name string) {
+	for path, s := range k.c.secrets() {
+		if s.ref == "env:"+name && !strings.HasPrefix(path, at+".") {
+			k.wrong(here, fmt.Sprintf("%s is the secret of %s, which the CLI must not see", name, path), "take it out, or give the CLI a variable of its own")
+			return
+		}
 	}
 }
 
