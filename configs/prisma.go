@@ -25,7 +25,8 @@ type Prisma struct {
 	Env []string `yaml:"env"`
 }
 
-// The bounds of a run of Prisma's CLI, in minutes: the fold waits for at most six hours.
+// The bounds of a run of Prisma's CLI, in minutes; the longer one is well below the day
+// for which a step waits for the outside.
 const (
 	prismaLeast = 1
 	prismaMost  = 5 * 60

@@ -293,7 +293,7 @@ func TestJob_waitsForWhatTheChildLeft(t *testing.T) {
 func TestJob_isLostWithItsSupervisor(t *testing.T) {
 	t.Parallel()
 	r := runner(t.TempDir())
-	start(t, r, "one", "echo begun; sleep 600", time.Minute)
+	start(t, r, "one", "sleep 600 & echo $!; wait", time.Minute)
 	s := until(t, func() (job.Status, bool) {
 		s, err := r.Look("one")
 		return s, err == nil && s.Started.Child != 0 && s.Output != ""
@@ -301,10 +301,19 @@ func TestJob_isLostWithItsSupervisor(t *testing.T) {
 	if err := syscall.Kill(s.Started.Supervisor, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if lost := look(t, r, "one", job.Lost, job.Over); lost.State != job.Lost || lost.Output != "begun\n" {
+	gone(t, s.Started.Child)
+	// What the child had started is not killed with it; it is seen.
+	left, err := strconv.Atoi(strings.TrimSpace(s.Output))
+	if lost := look(t, r, "one", job.Lost, job.Over); err != nil || lost.State != job.Lost || lost.Output != s.Output || !lost.Left {
+		t.Errorf("%+v %v", lost, err)
+	}
+	if err := syscall.Kill(left, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, left)
+	if lost := look(t, r, "one", job.Lost, job.Over); lost.State != job.Lost || lost.Left {
 		t.Errorf("%+v", lost)
 	}
-	gone(t, s.Started.Child)
 	out, err := exec.Command(os.Args[0], "supervise", filepath.Join(r.Root, "one")).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "a job runs once") {
 		t.Errorf("a lost job was run again: %s", out)

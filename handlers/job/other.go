@@ -19,4 +19,6 @@ func locked(string) (bool, error) { return false, errLinux }
 
 func detach(*exec.Cmd) {}
 
+func remains(int) bool { return false }
+
 func reaped(int) bool { return false }

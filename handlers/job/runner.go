@@ -161,7 +161,7 @@ func (r *Runner) Look(name string) (Status, error) {
 	case held:
 		s.State = Running
 	case started:
-		s.State = Lost
+		s.State, s.Left = Lost, remains(s.Started.Child)
 	case now.UnixMilli() > s.Spec.StartBy:
 		s.State = NeverStarted
 	default:

@@ -2,7 +2,11 @@ package job
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -18,4 +22,24 @@ func reaped(pid int) bool {
 			return got == pid || err != nil
 		}
 	}
+}
+
+// remains reports whether a process of a group is still at work.
+func remains(group int) bool {
+	if group == 0 {
+		return false
+	}
+	found, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range found {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // It ended meanwhile.
+		}
+		// "PID (NAME) STATE PARENT GROUP …", and the name may hold anything.
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		if len(fields) > 2 && fields[0] != "Z" && fields[2] == strconv.Itoa(group) {
+			return true
+		}
+	}
+	return false
 }

@@ -91,6 +91,8 @@ type Status struct {
 	Spec    Spec
 	Started Started
 	Ended   Ended
+	// Left is set with Lost while processes that the child started are still at work.
+	Left bool
 	// Output is what was kept so far.
 	Output string
 }

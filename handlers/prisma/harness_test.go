@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,36 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if len(os.Args) == 3 && os.Args[1] == "deploy" {
+		deployAndWait(os.Args[2])
+	}
 	os.Exit(m.Run())
+}
+
+// deployAndWait is a Backout that starts a deploy and is to be killed.
+func deployAndWait(file string) {
+	var g given
+	body, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(body, &g)
+	}
+	var out orchestrator.Output
+	if err == nil {
+		var c *prisma.Client
+		runner := &job.Runner{Root: g.Root, Command: []string{os.Args[0], "supervise"}}
+		if c, err = prisma.New(prisma.Options{Targets: []prisma.Target{g.Target}, Jobs: runner, Path: os.Getenv("PATH")}); err == nil {
+			out, err = c.Actions()["prisma.deploy"].Do(context.Background(), g.Call)
+		}
+	}
+	fmt.Println("started", out.Accepted != nil, err)
+	select {}
+}
+
+// given is what such a Backout is given.
+type given struct {
+	Target prisma.Target
+	Root   string
+	Call   orchestrator.Call
 }
 
 const password = "hunter22"
@@ -209,16 +239,51 @@ func (w *world) value(sql string) string {
 }
 
 // hold takes Prisma's lock as somebody else would.
-func (w *world) hold() (release func()) {
+func (w *world) hold() (release func()) { return w.lock(72707369) }
+
+func (w *world) lock(key int) (release func()) {
 	w.t.Helper()
 	conn, err := pgx.Connect(w.t.Context(), w.url)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := conn.Exec(w.t.Context(), "select pg_advisory_lock(72707369)"); err != nil {
+	if _, err := conn.Exec(w.t.Context(), "select pg_advisory_lock($1)", key); err != nil {
 		w.t.Fatal(err)
 	}
 	return func() { _ = conn.Close(context.Background()) }
+}
+
+const gate = 4711
+
+// slow adds a migration that waits in the middle until release is called.
+func (w *world) slow() (release func()) {
+	w.t.Helper()
+	w.migration("2_slow", fmt.Sprintf("select pg_advisory_lock(%d);\ncreate table slow (id int);", gate))
+	release = sync.OnceFunc(w.lock(gate))
+	w.t.Cleanup(release) // Before settle, which waits for the job.
+	return release
+}
+
+// inTheMiddle waits until the slow migration waits.
+func (w *world) inTheMiddle() {
+	w.t.Helper()
+	w.until(func() bool {
+		return w.value(fmt.Sprintf("select count(*)::text from pg_locks where objid = %d and not granted", gate)) == "1"
+	})
+}
+
+// status reads until there is data: on a slow machine the CLI may not be in time.
+func (w *world) status(inputs string) (text, data string) {
+	w.t.Helper()
+	var out orchestrator.Output
+	w.until(func() bool {
+		var err error
+		if out, err = w.action("status").Do(w.t.Context(), w.call(inputs)); err != nil || (out.Errored && !strings.Contains(out.Text, "deadline")) {
+			w.t.Fatalf("%+v %v", out, err)
+		}
+		return !out.Errored
+	})
+	return out.Text, string(out.Data)
 }
 
 func expect(t *testing.T, o orchestrator.Outcome, kind orchestrator.OutcomeKind, words ...string) {

@@ -3,6 +3,7 @@ package prisma_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 const applied = "select count(*)::text from _prisma_migrations where finished_at is not null and rolled_back_at is null"
 
 func TestDeploy_isDoneByTheTable(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.migration("2_orders", "create table orders (id integer primary key);")
 	c := w.call("")
@@ -55,6 +57,7 @@ func TestDeploy_isDoneByTheTable(t *testing.T) {
 }
 
 func TestDeploy_otherThanApproved(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	c := w.call("")
 	p, err := w.action("deploy").Plan(t.Context(), c)
@@ -70,15 +73,15 @@ func TestDeploy_otherThanApproved(t *testing.T) {
 
 // A migration fails, is resolved, mended and applied; the table has both tries.
 func TestDeploy_failsAndIsResolved(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.migration("2_bad", "create table half (id int);\nalter table nowhere add column x int;")
 	expect(t, w.do("deploy", ""), orchestrator.OutcomeFailed, "migration 2_bad failed", "exit 1", "P3018", "nowhere")
 	if w.value("select (to_regclass('half') is null)::text") != "true" {
 		t.Error("half of a migration stayed")
 	}
-	out, err := w.action("status").Do(t.Context(), w.call(""))
-	if err != nil || out.Errored || !strings.Contains(string(out.Data), `"failed":["2_bad"]`) || strings.Contains(string(out.Data), `"up_to_date":true`) {
-		t.Errorf("%s %+v %v", out.Data, out, err)
+	if text, data := w.status(""); !strings.Contains(data, `"failed":["2_bad"]`) || strings.Contains(data, `"up_to_date":true`) {
+		t.Errorf("%s %s", text, data)
 	}
 	if _, err := w.action("deploy").Do(t.Context(), w.call("")); !orchestrator.IsPermanent(err) || !strings.Contains(err.Error(), "P3009") {
 		t.Errorf("%v", err)
@@ -107,30 +110,28 @@ func TestDeploy_failsAndIsResolved(t *testing.T) {
 	}
 }
 
-// atWork starts a deploy and waits until the slow migration is in the database.
-func atWork(t *testing.T, w *world) (orchestrator.Call, string, job.Status) {
+// atWork starts a deploy and waits until its second migration is in the middle.
+func atWork(t *testing.T, w *world) (c orchestrator.Call, token string, s job.Status, release func()) {
 	t.Helper()
-	w.migration("2_slow", "select pg_sleep(4);\ncreate table slow (id int);")
-	c := w.call("")
+	release = w.slow()
+	c = w.call("")
 	out, err := w.action("deploy").Do(t.Context(), c)
 	if err != nil || out.Accepted == nil {
 		t.Fatalf("%+v %v", out, err)
 	}
-	w.until(func() bool {
-		return w.value("select count(*)::text from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'") == "1"
-	})
-	s, err := w.jobs.Look(out.Accepted.Token)
-	if err != nil || s.Started.Child == 0 {
+	w.inTheMiddle()
+	if s, err = w.jobs.Look(out.Accepted.Token); err != nil || s.Started.Child == 0 {
 		t.Fatalf("%+v %v", s, err)
 	}
-	return c, out.Accepted.Token, s
+	return c, out.Accepted.Token, s, release
 }
 
 // Everything of the CLI is killed in the middle. PostgreSQL goes on and commits, so
 // nobody claims to know before a person has looked.
 func TestDeploy_killedInTheMiddle(t *testing.T) {
+	t.Parallel()
 	w := start(t)
-	c, token, s := atWork(t, w)
+	c, token, s, release := atWork(t, w)
 	if err := syscall.Kill(-s.Started.Child, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -141,6 +142,7 @@ func TestDeploy_killedInTheMiddle(t *testing.T) {
 	if o, err := w.action("deploy").Verify(t.Context(), c, token); err != nil || o.Kind != orchestrator.OutcomeRunning || !strings.Contains(o.Text, "a migration is running, by pid") {
 		t.Errorf("%+v %v", o, err)
 	}
+	release()
 	o := w.verify("deploy", c, token)
 	expect(t, o, orchestrator.OutcomeCannotTell, "2_slow was begun", "killed by SIGKILL", "prisma.resolve")
 	if !o.Never {
@@ -155,14 +157,62 @@ func TestDeploy_killedInTheMiddle(t *testing.T) {
 	}
 }
 
+// Backout is killed while Prisma runs, before its answer is anywhere. The next one finds
+// the job by the attempt, and does nothing twice.
+func TestDeploy_goesOnWithoutBackout(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	release := w.slow()
+	c := w.call("{}")
+	body, err := json.Marshal(given{w.target, w.jobs.Root, c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("given.json", string(body))
+	backout := exec.Command(os.Args[0], "deploy", filepath.Join(w.folder, "given.json"))
+	said, err := backout.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := backout.Start(); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 300)
+	if n, _ := said.Read(buf); string(buf[:n]) != "started true <nil>\n" {
+		t.Fatalf("%s", buf[:n])
+	}
+	if err := backout.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = backout.Wait()
+	if o, err := w.action("deploy").Verify(t.Context(), c, ""); err != nil || o.Kind != orchestrator.OutcomeRunning {
+		t.Errorf("%+v %v", o, err)
+	}
+	w.inTheMiddle()
+	release()
+	expect(t, w.verify("deploy", c, ""), orchestrator.OutcomeDone, "applied 1_users, 2_slow")
+	if n := w.value("select count(*)::text from _prisma_migrations"); n != "2" {
+		t.Errorf("%s rows", n)
+	}
+}
+
 // The supervisor is killed, and the CLI with it. The engine finishes what it began, and
 // the table tells.
 func TestDeploy_lostWithItsSupervisor(t *testing.T) {
+	t.Parallel()
 	w := start(t)
-	c, token, s := atWork(t, w)
+	c, token, s, release := atWork(t, w)
 	if err := syscall.Kill(s.Started.Supervisor, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	w.until(func() bool {
+		s, err := w.jobs.Look(token)
+		return err == nil && s.State == job.Lost
+	})
+	if o, err := w.action("deploy").Verify(t.Context(), c, token); err != nil || o.Kind != orchestrator.OutcomeRunning {
+		t.Errorf("%+v %v", o, err)
+	}
+	release()
 	o := w.verify("deploy", c, token)
 	if o.Kind != orchestrator.OutcomeDone && o.Kind != orchestrator.OutcomeCannotTell {
 		t.Errorf("%+v", o)
@@ -172,6 +222,7 @@ func TestDeploy_lostWithItsSupervisor(t *testing.T) {
 
 // The engine dies at once and the CLI says nothing is wrong.
 func TestCLI_exitZeroIsNotBelieved(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.write("dead-engine", "#!/bin/sh\nexit 0\n")
 	w.write("undo.sql", "create table undone (id int);")
@@ -187,6 +238,7 @@ func TestCLI_exitZeroIsNotBelieved(t *testing.T) {
 }
 
 func TestLock_isHonoured(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.write("x.sql", "select 1;")
 	busy := func() {
@@ -200,15 +252,15 @@ func TestLock_isHonoured(t *testing.T) {
 	}
 	release := w.hold()
 	busy()
-	out, err := w.action("status").Do(t.Context(), w.call(""))
-	if err != nil || !strings.Contains(out.Text, "a migration is running, by pid") {
-		t.Errorf("%+v %v", out, err)
+	if text, _ := w.status(""); !strings.Contains(text, "a migration is running, by pid") {
+		t.Errorf("%s", text)
 	}
 	if _, err := w.client().Hold(t.Context(), "shop", "production"); err == nil {
 		t.Error("a lock was taken twice")
 	}
 	release()
 	w.until(func() bool {
+		var err error
 		release, err = w.client().Hold(t.Context(), "shop", "production")
 		return err == nil
 	})
@@ -222,6 +274,7 @@ func TestLock_isHonoured(t *testing.T) {
 }
 
 func TestExecute(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	w.write("good.sql", "create table a (id int);\ninsert into a values (1), (2);")
 	w.write("bad.sql", "create table b (id int);\ninsert into nowhere values (1);")
@@ -251,35 +304,28 @@ func TestExecute(t *testing.T) {
 // The table, the folder and the schema are compared; Prisma's own status overlooks what
 // was added by hand, what was edited, and what the checkout lacks.
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	w := start(t)
-	status := func(inputs string) (orchestrator.Output, string) {
-		t.Helper()
-		out, err := w.action("status").Do(t.Context(), w.call(inputs))
-		if err != nil || out.Errored {
-			t.Fatalf("%+v %v", out, err)
-		}
-		return out, string(out.Data)
-	}
-	if _, data := status(""); !strings.Contains(data, `"up_to_date":false,"pending":[{"name":"1_users"`) || !strings.Contains(data, `"exit":1`) {
+	if _, data := w.status(""); !strings.Contains(data, `"up_to_date":false,"pending":[{"name":"1_users"`) || !strings.Contains(data, `"exit":1`) {
 		t.Errorf("%s", data)
 	}
 	expect(t, w.do("deploy", ""), orchestrator.OutcomeDone)
-	if _, data := status(""); !strings.Contains(data, `"up_to_date":true,"pending":[]`) || !strings.Contains(data, "Database schema is up to date!") {
+	if _, data := w.status(""); !strings.Contains(data, `"up_to_date":true,"pending":[]`) || !strings.Contains(data, "Database schema is up to date!") {
 		t.Errorf("%s", data)
 	}
-	if _, data := status(`{"drift":true}`); !strings.Contains(data, `"drift":false`) {
+	if _, data := w.status(`{"drift":true}`); !strings.Contains(data, `"drift":false`) {
 		t.Errorf("%s", data)
 	}
 	postgrestest.Run(t, w.url, "alter table users add column by_hand int",
 		"insert into _prisma_migrations (id, checksum, migration_name, finished_at) values ('x', 'y', '0_gone', now())")
 	w.migration("1_users", "create table users (id bigint);")
-	out, data := status(`{"drift":true}`)
+	text, data := w.status(`{"drift":true}`)
 	for _, want := range []string{`"drift":true`, `"missing":["0_gone"]`, `"edited":["1_users"]`} {
 		if !strings.Contains(data, want) {
 			t.Errorf("%s is missing in %s", want, data)
 		}
 	}
-	if !strings.Contains(out.Text, "not in the checkout: 0_gone") {
-		t.Errorf("%s", out.Text)
+	if !strings.Contains(text, "not in the checkout: 0_gone") {
+		t.Errorf("%s", text)
 	}
 }

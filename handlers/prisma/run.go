@@ -114,6 +114,8 @@ func (c *Client) verify(ctx context.Context, call orchestrator.Call, token strin
 	switch {
 	case e.job.State == job.Running, e.job.State == job.Starting:
 		return running("Prisma's CLI is at work, job " + e.name), nil
+	case e.job.State == job.Lost && e.job.Left:
+		return running("the supervisor of job " + e.name + " was killed, and what Prisma's CLI started is still at work"), nil
 	case e.job.State == job.NeverStarted:
 		return notDone("Prisma's CLI was never started"), nil
 	case e.job.State == job.Over && guarded(e.job.Output):

@@ -13,7 +13,7 @@ import (
 
 const (
 	// statusWithin bounds the CLI where a read waits for it.
-	statusWithin = 20 * time.Second
+	statusWithin = 24 * time.Second
 	statusLook   = 50 * time.Millisecond
 	driftExit    = 2
 )
