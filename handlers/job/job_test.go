@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,12 +57,7 @@ func look(t *testing.T, r *job.Runner, name string, want ...job.State) job.Statu
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, w := range want {
-			if s.State == w {
-				return s, true
-			}
-		}
-		return s, false
+		return s, slices.Contains(want, s.State)
 	})
 }
 

@@ -100,8 +100,11 @@ func run(ctx context.Context, dir string, spec *Spec, redact func(string) string
 	}
 	// Only for people: nothing rests on the process id.
 	_ = write(dir, startedFile, Started{At: time.Now().UnixMilli(), Supervisor: os.Getpid(), Child: cmd.Process.Pid}, false)
-	read := make(chan error, 1)
-	go func() { read <- out.copy(r) }()
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_ = out.copy(r) // What came before is kept.
+	}()
 	ended := watch(ctx, cmd, time.UnixMilli(spec.Deadline))
 	await(r, read)
 	ended.Output = out.seen
@@ -109,7 +112,7 @@ func run(ctx context.Context, dir string, spec *Spec, redact func(string) string
 }
 
 // await gives the output's end a moment, and then takes the pipe away.
-func await(r *os.File, read <-chan error) {
+func await(r *os.File, read <-chan struct{}) {
 	t := time.NewTimer(drain)
 	defer t.Stop()
 	select {

@@ -89,7 +89,10 @@ func (x *execute) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Out
 	}
 	if len(c.Preview) > 0 {
 		var approved script
-		if err := json.Unmarshal(c.Preview, &approved); err != nil || approved.Sum != s.Sum {
+		if err := json.Unmarshal(c.Preview, &approved); err != nil {
+			return orchestrator.Output{}, orchestrator.Permanent(fmt.Errorf("reading what was approved: %w", err))
+		}
+		if approved.Sum != s.Sum {
 			return orchestrator.Output{Superseded: true, Text: s.File + " is not what was approved"}, nil
 		}
 	}

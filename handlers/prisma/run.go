@@ -54,17 +54,25 @@ func (c *Client) launch(ctx context.Context, call orchestrator.Call, t *target, 
 		}
 	}
 	name := jobName(call)
-	if err := c.start(ctx, name, t, args, t.Timeout, note); err != nil && !errors.Is(err, job.ErrExists) {
+	if err := c.start(ctx, t, work{name, args, t.Timeout, note}); err != nil && !errors.Is(err, job.ErrExists) {
 		return orchestrator.Output{}, err
 	}
 	return accepted(name), nil
 }
 
+// work is one run of the CLI. Its note is found again with the job.
+type work struct {
+	name  string
+	argv  []string
+	limit time.Duration
+	note  any
+}
+
 // start runs the CLI with the environment it is allowed.
-func (c *Client) start(ctx context.Context, name string, t *target, args []string, limit time.Duration, note any) error {
-	body, err := json.Marshal(note)
+func (c *Client) start(ctx context.Context, t *target, w work) error {
+	body, err := json.Marshal(w.note)
 	if err != nil {
-		return fmt.Errorf("encoding the note of job %s: %w", name, err)
+		return fmt.Errorf("encoding the note of job %s: %w", w.name, err)
 	}
 	values := maps.Clone(t.Env)
 	if values == nil {
@@ -72,15 +80,15 @@ func (c *Client) start(ctx context.Context, name string, t *target, args []strin
 	}
 	values[t.URLName] = t.URL
 	spec := job.Spec{
-		Argv: args, Dir: t.Folder, Env: slices.Sorted(maps.Keys(values)), Note: body,
-		Deadline: time.Now().Add(limit).UnixMilli(),
+		Argv: w.argv, Dir: t.Folder, Env: slices.Sorted(maps.Keys(values)), Note: body,
+		Deadline: time.Now().Add(w.limit).UnixMilli(),
 		Set: map[string]string{
-			"PATH": c.path, "HOME": filepath.Join(c.jobs.Root, name), "LANG": "C.UTF-8",
+			"PATH": c.path, "HOME": filepath.Join(c.jobs.Root, w.name), "LANG": "C.UTF-8",
 			"CHECKPOINT_DISABLE": "1", "NO_COLOR": "1", "PRISMA_HIDE_UPDATE_MESSAGE": "1",
 		},
 	}
 	maps.DeleteFunc(spec.Set, func(name, _ string) bool { _, given := values[name]; return given })
-	err = c.jobs.Start(ctx, name, spec, values)
+	err = c.jobs.Start(ctx, w.name, spec, values)
 	if err != nil && ctx.Err() != nil {
 		return orchestrator.InDoubt(err)
 	}

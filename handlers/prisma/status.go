@@ -56,7 +56,7 @@ func (s *status) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Outp
 	}
 	at, err := t.read(ctx)
 	if err != nil {
-		return orchestrator.Output{Errored: true, Text: err.Error()}, nil
+		return blind(err)
 	}
 	st := standing{comparison: compare(in, at), Version: command.version}
 	st.UpToDate = len(st.Pending) == 0 && len(st.Failed) == 0
@@ -69,7 +69,7 @@ func (s *status) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Outp
 	}
 	seen, err := s.ask(ctx, c, t, append(command.argv, args...))
 	if err != nil {
-		return orchestrator.Output{Errored: true, Text: err.Error()}, nil
+		return blind(err)
 	}
 	if st.Exit, st.Says = seen.Ended.Exit, words(seen.Output); drift {
 		if st.Exit != 0 && st.Exit != driftExit {
@@ -83,6 +83,11 @@ func (s *status) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Outp
 		return orchestrator.Output{}, fmt.Errorf("encoding the status of %s/%s: %w", c.Project, c.Environment, err)
 	}
 	return orchestrator.Output{Data: data, Text: st.text()}, nil
+}
+
+// blind is what a read answers that could not see.
+func blind(err error) (orchestrator.Output, error) {
+	return orchestrator.Output{Errored: true, Text: err.Error()}, nil
 }
 
 func (s *status) prepare(c orchestrator.Call) (t *target, command cli, drift bool, err error) {
@@ -104,7 +109,7 @@ func (s *status) ask(ctx context.Context, c orchestrator.Call, t *target, args [
 	ctx, cancel := context.WithTimeout(ctx, statusWithin+2*time.Second)
 	defer cancel()
 	name := fmt.Sprintf("%s%d", jobName(c), time.Now().UnixNano())
-	if err := s.client.start(ctx, name, t, args, statusWithin, nil); err != nil {
+	if err := s.client.start(ctx, t, work{name: name, argv: args, limit: statusWithin}); err != nil {
 		return job.Status{}, err
 	}
 	defer s.client.jobs.Remove(name)

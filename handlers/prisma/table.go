@@ -162,8 +162,7 @@ func (t *target) rows(ctx context.Context, tx pgx.Tx) ([]row, error) {
 
 // plainly puts an error into words without a row's data.
 func plainly(err error) error {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 	}
 	return err

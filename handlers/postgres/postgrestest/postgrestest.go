@@ -33,7 +33,7 @@ func Start(tb testing.TB) string {
 		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
 	port := freePort(tb)
-	cmd := as(tb, dir, exec.Command(server, "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", "", "-c", "fsync=off"))
+	cmd := as(tb, dir, exec.CommandContext(context.WithoutCancel(ctx), server, "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", "", "-c", "fsync=off"))
 	logs, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		tb.Fatal(err)
@@ -116,7 +116,7 @@ func as(tb testing.TB, dir string, cmd *exec.Cmd) *exec.Cmd {
 
 func freePort(tb testing.TB) int {
 	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
