@@ -75,6 +75,7 @@ func (e Environment) document() orchestrator.Environment {
 		KnownGood:  e.KnownGood.Watch.Milliseconds(),
 		MarkerPath: e.BuildMarker.Path,
 		MarkerJSON: e.BuildMarker.JSON,
+		Evidence:   e.Database.EvidenceURL.IsSet(),
 	}
 	for _, d := range e.Domains {
 		doc.Domains = append(doc.Domains, orchestrator.Domain(d))

@@ -104,6 +104,8 @@ type Environment struct {
 	KnownGood int64 `json:"known_good,omitempty"`
 	// Watches are what is watched after every promotion, besides signals and probes.
 	Watches []PromotionWatch `json:"watches,omitempty"`
+	// Evidence is set when its database may be read.
+	Evidence bool `json:"evidence,omitempty"`
 	// Supabase is the reference of the Supabase project whose health is read.
 	Supabase string `json:"supabase,omitempty"`
 }

@@ -198,6 +198,8 @@ func (p *pass) record(r *Record) error {
 		p.foldDeployments(r.Deploys)
 	case r.Migrations != nil:
 		p.foldMigrations(r.Migrations)
+	case r.Schema != nil:
+		p.foldSchema(r.Schema)
 	case r.Timer != nil:
 		p.foldTimer(r.Timer)
 	case r.Reading != nil || r.Upstream != nil:

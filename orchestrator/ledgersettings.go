@@ -18,10 +18,9 @@ type Settings struct {
 	// Rotated is the newest rotation of a secret: what was built before it has the
 	// old one.
 	Rotated *Change `json:"rotated,omitempty"`
-	// Ahead are migrations that the serving code has and the database does not, as
-	// whoever compares them tells; RestorePoint is the newest verified one. Nobody
-	// tells either yet.
-	Ahead        []string      `json:"ahead,omitempty"`
+	// Schema is what the database said of its migrations last.
+	Schema *SchemaRead `json:"schema,omitempty"`
+	// RestorePoint is the newest verified one. Nobody tells it yet.
 	RestorePoint *RestorePoint `json:"restore_point,omitempty"`
 }
 

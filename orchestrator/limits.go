@@ -48,6 +48,9 @@ func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
 	if node.Spec.Serving && env.Lock != 0 && env.Lock != inc.N {
 		return &refusal{reason: IncidentName(env.Lock) + " is changing " + inc.Project + "/" + inc.Environment, then: "wait", ms: heldWait, held: true}
 	}
+	if why := p.migrating(inc); why != "" && node.Spec.Serving {
+		return &refusal{reason: why, then: "wait", ms: heldWait, held: true}
+	}
 	p.letGo(l, st)
 	if r := p.agreed(l, st, node); r != nil {
 		return r
@@ -109,6 +112,8 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 		return "the newest signal is " + span(p.now-inc.SignalAt) + " old, more than " + span(lim.SignalAge)
 	case inc.Suspect != nil && inc.StartedAt-inc.Suspect.PromotedAt > lim.AutoWindow:
 		return "it began more than " + span(lim.AutoWindow) + " after the promotion"
+	case !node.Spec.Forward && p.notMigrated(inc) != "":
+		return p.notMigrated(inc)
 	case inc.CheckSuspect != "":
 		return inc.CheckSuspect
 	case env.RolledBack:

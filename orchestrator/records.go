@@ -25,6 +25,7 @@ type Record struct {
 	Obs      *Obs         `json:"obs,omitempty"`
 
 	Migrations *CommitMigrations `json:"mig,omitempty"`
+	Schema     *SchemaRead       `json:"schema,omitempty"`
 
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	Trim       *Trim       `json:"trim,omitempty"`

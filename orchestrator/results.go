@@ -17,6 +17,7 @@ func (p *pass) foldResult(r *Result) {
 	switch r.Kind {
 	case ResultDone:
 		p.observeTarget(l, node, r.Data)
+		p.observeSchema(l, node, r.Data)
 		st.Output = r.Data
 		p.finish(l, st, node, r.Text)
 	case ResultFailed:
@@ -31,6 +32,14 @@ func (p *pass) foldResult(r *Result) {
 		p.acceptedOutside(l, st, r)
 	case ResultSuperseded:
 		p.fail(l, st, node, "not done, because "+r.Text)
+	}
+}
+
+// observeSchema takes in what a step read of the database, as if it had been polled.
+func (p *pass) observeSchema(l *loaded, node *Node, data []byte) {
+	var r SchemaRead
+	if node.Action == SchemaAction && decode(data, &r) && r.Project == l.inc.Project && r.Environment == l.inc.Environment {
+		p.foldSchema(&r)
 	}
 }
 

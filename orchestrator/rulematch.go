@@ -167,7 +167,7 @@ func suspectVars(s *Suspect) map[string]any {
 }
 
 func (p *pass) envVars(inc *Incident) map[string]any {
-	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "probes": []any{}, "marker_path": "", "marker_json": ""}
+	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "probes": []any{}, "marker_path": "", "marker_json": "", "evidence": false}
 	pr, ok := p.s.Config().Project(inc.Project)
 	if !ok {
 		return m
@@ -186,7 +186,7 @@ func (p *pass) envVars(inc *Incident) map[string]any {
 	for _, pb := range e.Probes {
 		probes = append(probes, map[string]any{"id": pb.ID, "url": pb.URL, "status": int64(pb.Status)})
 	}
-	m["probes"] = probes
+	m["probes"], m["evidence"] = probes, e.Evidence
 	m["kind"], m["domains"], m["marker_path"], m["marker_json"] = e.Kind, domains, e.MarkerPath, e.MarkerJSON
 	return m
 }

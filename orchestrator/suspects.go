@@ -27,7 +27,8 @@ const (
 func (p *pass) suspect(l *loaded) *Suspect {
 	inc := l.inc
 	e := p.s.Env(inc.Project, inc.Environment)
-	if e.Promoted == "" || e.RolledBack || inc.Cleared == e.Promoted {
+	asked := p.v2() && inc.Requester != "" // depth binds the machine, not a person
+	if e.Promoted == "" || e.RolledBack && !asked || inc.Cleared == e.Promoted {
 		return nil
 	}
 	s := &Suspect{DeploymentID: e.Promoted, Commit: e.Commit, PromotedAt: e.PromotedAt, Sources: p.sourceCount(l)}

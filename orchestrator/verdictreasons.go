@@ -37,7 +37,7 @@ func (s *State) judged(project, env, from string, now int64) Verdict {
 	v.add(grade)
 	v.between(served, to)
 	v.reverts(served, to, &set)
-	v.situation(e, &set, now)
+	v.situation(e, &set, ahead(served, &set, now), now)
 	if days := int64(set.RetentionDays); days > 0 && to.At > 0 && to.At+days*dayMS-now < dayMS {
 		v.add(Reason{Kind: "retention", Text: to.ID + " is deleted within a day", Evidence: fmt.Sprintf("production deployments are kept for %d days", days)})
 	}
@@ -204,9 +204,12 @@ func several(names []string) string {
 }
 
 // situation adds what goes on in the environment at this moment.
-func (v *Verdict) situation(e *EnvState, set *Settings, now int64) {
-	if len(set.Ahead) > 0 {
-		v.add(Reason{Kind: "ahead", Says: VerdictAsk, Text: "the code is ahead of the database: " + several(set.Ahead) + " not applied yet", Evidence: "_prisma_migrations"})
+func (v *Verdict) situation(e *EnvState, set *Settings, ahead []string, now int64) {
+	if len(ahead) > 0 {
+		v.add(Reason{Kind: "ahead", Says: VerdictAsk, Text: "the code is ahead of the database: " + several(ahead) + " not applied yet", Evidence: "_prisma_migrations"})
+	}
+	if r := set.Schema; r != nil && r.Lock != nil && now-r.At <= schemaFresh {
+		v.add(Reason{Kind: "migrating", Says: VerdictAsk, Text: "a migration is running since " + day(r.Lock.Since), Evidence: fmt.Sprintf("process %d of the database holds Prisma's lock", r.Lock.PID)})
 	}
 	if e.Serving != nil && e.Serving.Serving.Rolling != nil {
 		r := e.Serving.Serving.Rolling

@@ -81,7 +81,7 @@ func planVars(plan *orchestrator.Plan) map[string]any {
 		"incident": map[string]any{"id": "INC-1", "title": "x"},
 		"suspect":  map[string]any{"deployment_id": "", "commit": ""},
 		"target":   map[string]any{"probe": ""},
-		"env":      map[string]any{"domains": []any{}, "probes": []any{}},
+		"env":      map[string]any{"domains": []any{}, "probes": []any{}, "evidence": false},
 		"project":  map[string]any{"vercel": "", "audience": "", "components": []any{}, "hotfix": hotfix},
 		"failing":  int64(0),
 	}

@@ -18,6 +18,7 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		{Name: "vercel.rollback", Effect: true, Serving: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"project", "expect_serving", "target", "description?", "domains"}},
 		{Name: "vercel.promote", Effect: true, Serving: true, Forward: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"project", "commit", "expect_serving", "domains", "under_hold?"}},
 		{Name: "probe.target", Safety: orchestrator.Repeatable, CallTimeout: 15_000, Inputs: []string{"probes", "host"}},
+		{Name: "postgres.schema", Safety: orchestrator.Repeatable, CallTimeout: 15_000},
 		{Name: "probe.http", Safety: orchestrator.Repeatable, CallTimeout: 15_000, Inputs: []string{"probes"}},
 		{Name: "vercel.serving", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"project", "domains", "marker_path?", "marker_json?"}},
 		{Name: "sendgrid.notice", Effect: true, Chunked: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"kind", "audience", "same_as?"}},

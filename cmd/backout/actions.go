@@ -233,6 +233,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, migrations.Actions())
+	schema, err := postgres.NewSchema(nil)
+	if err != nil {
+		return nil, err
+	}
+	all[orchestrator.SchemaAction] = schema
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {
 		specs[name] = a.Spec()

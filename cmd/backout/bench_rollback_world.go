@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aimarketplace/backout/handlers/console"
@@ -84,11 +85,11 @@ func stepEnd(inc *console.Incident, id string) time.Time {
 }
 
 func stepStates(inc *console.Incident) string {
-	text := ""
-	for _, s := range inc.Steps {
-		text += " " + s.ID + "=" + s.State
+	states := make([]string, len(inc.Steps))
+	for i, s := range inc.Steps {
+		states[i] = s.ID + "=" + s.State
 	}
-	return text
+	return strings.Join(states, " ")
 }
 
 // rollbackLine is what the rounds were, in the order of the parts.

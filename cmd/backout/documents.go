@@ -79,7 +79,7 @@ func (a *app) tellSwitches(ctx context.Context, cfg *orchestrator.Config) error 
 	return a.engine.Read(ctx, 0, func(s *orchestrator.State) error {
 		switches := s.SwitchesTo(cfg, "the configuration file, at this start,")
 		for i := range switches {
-			a.o.Logger.WarnContext(ctx, switches[i].Sentence(), "project", switches[i].Project, "action", switches[i].Action)
+			a.o.Logger.WarnContext(ctx, "something acts alone from now on", "says", switches[i].Sentence(), "project", switches[i].Project, "action", switches[i].Action)
 		}
 		return nil
 	})

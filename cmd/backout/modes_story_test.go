@@ -30,6 +30,7 @@ type meter struct {
 
 // before puts the meter in front of every stand-in; nil leaves them as they are.
 func (m *meter) before(tb testing.TB, urls sandbox.URLs) sandbox.URLs {
+	tb.Helper()
 	if m == nil {
 		return urls
 	}

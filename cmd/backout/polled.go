@@ -73,7 +73,7 @@ func (s *actionSet) watchDatabases(cfg *configs.Config, doc *orchestrator.Config
 	var all []postgres.Database
 	for i, p := range doc.Projects {
 		for j, e := range p.Environments {
-			if len(e.Signals) == 0 {
+			if !e.Evidence {
 				continue
 			}
 			db := &cfg.Projects[i].Environments[j].Database
@@ -86,8 +86,13 @@ func (s *actionSet) watchDatabases(cfg *configs.Config, doc *orchestrator.Config
 	if err != nil {
 		return err
 	}
-	s.sources = append(s.sources, evidence.Sources()...)
+	schema, err := postgres.NewSchema(all)
+	if err != nil {
+		return err
+	}
+	s.sources = append(append(s.sources, evidence.Sources()...), schema.Sources()...)
 	maps.Copy(s.all, evidence.Actions())
+	s.all[orchestrator.SchemaAction] = schema
 	return nil
 }
 

@@ -44,10 +44,7 @@ func TestNights_limits(t *testing.T) {
 				s.breaks()
 				s.step("proven", "done")
 				s.ends("health")
-				for _, words := range []string{"stop INC-1", "resolve INC-1", "close INC-1", "hold lift shop"} {
-					s.say(words)
-				}
-				s.waitIncident("INC-1", "closed", func(inc *console.Incident) bool { return inc.State == "closed" })
+				s.over("INC-1")
 				s.ship("dpl_bad2", "bad5eed2", true)
 				s.dashboard("/v10/projects/prj_shop/promote/dpl_bad2")
 				s.waitServing("dpl_bad2")
@@ -91,7 +88,7 @@ func TestNights_limits(t *testing.T) {
 			play: func(s *shop) {
 				s.breaks()
 				s.step("proven", "done")
-				for i := 0; i < 40 && stepOf(ptr(s.incident("INC-1")), "cured").State == "waiting"; i++ {
+				for i := 0; i < 40 && stepOf(new(s.incident("INC-1")), "cured").State == "waiting"; i++ {
 					s.ends("health")
 					s.fires("health")
 				}
@@ -104,10 +101,7 @@ func TestNights_limits(t *testing.T) {
 		{
 			name: "the target fails in the same way", o: shopOptions{Veto: autoVeto, Probe: true}, wants: nil,
 			play: func(s *shop) {
-				s.order(s.urls.Vercel+"/_sandbox/setup", map[string]any{"projects": []map[string]any{{
-					"id": "prj_shop", "name": "shop", "domains": []string{"shop.test", "www.shop.test", "seller.shop.test"},
-					"deployments": []map[string]any{{"id": "dpl_good1", "url": "shop-good1.vercel.test"}, {"id": "dpl_good2", "url": "shop-good2.vercel.test", "bad": true}},
-				}}})
+				s.setUp(map[string]any{"deployments": []map[string]any{{"id": "dpl_good1", "url": "shop-good1.vercel.test"}, {"id": "dpl_good2", "url": "shop-good2.vercel.test", "bad": true}}})
 				s.breaks()
 				s.says("INC-1", "not the cause")
 				s.stays(2 * time.Second)
@@ -115,5 +109,3 @@ func TestNights_limits(t *testing.T) {
 		},
 	})
 }
-
-func ptr[T any](v T) *T { return &v }

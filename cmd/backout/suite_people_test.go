@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 	"time"
+
+	"github.com/aimarketplace/backout/handlers/console"
 )
 
 // TestNights_people are the nights in which somebody else moves, too.
@@ -32,6 +34,22 @@ func TestNights_people(t *testing.T) {
 				s.dashboard("/v10/projects/prj_shop/promote/dpl_new")
 				s.waitServing("dpl_new")
 				s.step("proven", "failed", "done")
+				s.stays(2 * time.Second)
+			},
+		},
+		{
+			name: "what was shown is gone when the yes comes", wants: []string{"POST /v1/projects/prj_shop/rollback/dpl_good2 410"},
+			play: func(s *shop) {
+				s.breaks()
+				s.waitsForYesToGoBack()
+				s.setUp(map[string]any{"serving": "dpl_bad", "deployments": []map[string]any{
+					{"id": "dpl_good1", "url": "shop-good1.vercel.test"},
+					{"id": "dpl_good2", "url": "shop-good2.vercel.test", "deleted": true},
+					{"id": "dpl_bad", "url": "shop-bad.vercel.test", "commit": "bad5eed", "bad": true},
+				}})
+				s.mustSay("approve INC-1 back")
+				s.says("INC-1", "choose another target")
+				s.waitIncident("INC-1", "asking what now", func(inc *console.Incident) bool { return stepOf(inc, "back").Ask != nil })
 				s.stays(2 * time.Second)
 			},
 		},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -90,6 +91,27 @@ func (s *shop) breaks() {
 	s.fires("health")
 }
 
+// setUp replaces the project at Vercel: the default one, with what is given, and with
+// more deployments, of which the last serves.
+func (s *shop) setUp(with map[string]any, more ...map[string]any) {
+	s.t.Helper()
+	project := map[string]any{
+		"id": "prj_shop", "name": "shop", "domains": benchHosts(),
+		"deployments": append([]map[string]any{{"id": "dpl_good1", "url": "shop-good1.vercel.test"}, {"id": "dpl_good2", "url": "shop-good2.vercel.test"}}, more...),
+	}
+	maps.Copy(project, with)
+	s.order(s.urls.Vercel+"/_sandbox/setup", map[string]any{"projects": []any{project}})
+}
+
+// over ends an incident and lifts the hold it left.
+func (s *shop) over(id string) {
+	s.t.Helper()
+	for _, words := range []string{"stop " + id, "resolve " + id, "close " + id, "hold lift shop"} {
+		s.say(words)
+	}
+	s.waitIncident(id, "closed", func(inc *console.Incident) bool { return inc.State == "closed" })
+}
+
 // dashboard makes a change at Vercel as a person would, past Backout.
 func (s *shop) dashboard(path string) {
 	s.t.Helper()
@@ -97,7 +119,10 @@ func (s *shop) dashboard(path string) {
 	defer cancel()
 	req := must(http.NewRequestWithContext(ctx, http.MethodPost, s.urls.Vercel+path+"?"+byDashboard, strings.NewReader("{}")))(s.t)
 	req.Header.Set("Authorization", "Bearer of-a-person")
-	resp := must(http.DefaultClient.Do(req))(s.t)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	_ = resp.Body.Close()
 	if resp.StatusCode >= http.StatusBadRequest {
 		s.t.Fatalf("%s answered %s", path, resp.Status)

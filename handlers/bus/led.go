@@ -10,8 +10,11 @@ import (
 
 const (
 	// ledWait is how long a cluster may take to agree on who leads it: an election
-	// takes some seconds, a server that was cut off some more to be heard again.
-	ledWait = 20 * time.Second
+	// takes some seconds, a server that was cut off some more to be heard again. A
+	// request that was on its way when a leader went is never answered, so each try is
+	// given up after ledTry.
+	ledWait = 45 * time.Second
+	ledTry  = 10 * time.Second
 	ledEach = 250 * time.Millisecond
 
 	// noLeader is JSClusterNotAvailErr of nats-server's errors.json: "JetStream
@@ -21,9 +24,9 @@ const (
 
 // onceLed does what needs a leader of the cluster, and again while there is none,
 // for up to ledWait.
-func (b *Bus) onceLed(ctx context.Context, do func() error) error {
+func (b *Bus) onceLed(ctx context.Context, do func(context.Context) error) error {
 	for until := time.Now().Add(ledWait); ; {
-		err := do()
+		err := within(ctx, do)
 		if err == nil || !leaderless(err) || !b.clustered() || time.Now().After(until) {
 			return err
 		}
@@ -33,6 +36,12 @@ func (b *Bus) onceLed(ctx context.Context, do func() error) error {
 		case <-time.After(ledEach):
 		}
 	}
+}
+
+func within(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, ledTry)
+	defer cancel()
+	return do(ctx)
 }
 
 func (b *Bus) clustered() bool { return Clustered(b.nc) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -94,7 +95,7 @@ func Open(ctx context.Context, nc *nats.Conn, o Options) (*Bus, error) {
 		return nil, fmt.Errorf("the NATS server takes messages up to %d bytes; Backout needs max_payload: 1MB there", most)
 	}
 	b := &Bus{nc: nc, js: js, embedded: o.Embedded}
-	if err := b.onceLed(ctx, func() error { return b.openStreams(ctx, &o) }); err != nil {
+	if err := b.onceLed(ctx, func(ctx context.Context) error { return b.openStreams(ctx, &o) }); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -105,20 +106,58 @@ func (b *Bus) openStreams(ctx context.Context, o *Options) error {
 	if err := b.openLog(ctx, o); err != nil {
 		return err
 	}
-	s, err := b.js.CreateOrUpdateStream(ctx, inboxConfig(o))
+	s, err := b.openInbox(ctx, inboxConfig(o))
 	if err != nil {
 		return fmt.Errorf("making the stream %s: %w", InboxStream, err)
 	}
 	b.inbox = s.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
-	b.blobs, err = b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: blobBucket, TTL: blobsKept, Replicas: o.Replicas, Description: "raw bodies and audiences, by hash"})
+	b.blobs, err = b.openObjects(ctx, jetstream.ObjectStoreConfig{Bucket: blobBucket, TTL: blobsKept, Replicas: o.Replicas, Description: "raw bodies and audiences, by hash"})
 	if err != nil {
 		return fmt.Errorf("making the blob store: %w", err)
 	}
-	b.snapshots, err = b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: snapshotBucket, Replicas: o.Replicas, Description: "copies of the state, for new instances"})
+	b.snapshots, err = b.openObjects(ctx, jetstream.ObjectStoreConfig{Bucket: snapshotBucket, Replicas: o.Replicas, Description: "copies of the state, for new instances"})
 	if err != nil {
 		return fmt.Errorf("making the store of snapshots: %w", err)
 	}
 	return nil
+}
+
+// openInbox makes the inbox, or changes it, only where it is not as wanted: a change
+// has to be agreed on by the cluster, which may be short of a server just now.
+func (b *Bus) openInbox(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	s, err := b.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return b.js.CreateOrUpdateStream(ctx, want)
+	}
+	if err != nil {
+		return nil, err
+	}
+	have := s.CachedInfo().Config
+	same := slices.Equal(have.Subjects, want.Subjects) && have.Replicas == want.Replicas && have.MaxBytes == want.MaxBytes &&
+		have.Discard == want.Discard && have.MaxMsgSize == want.MaxMsgSize && have.Duplicates == want.Duplicates && have.AllowDirect == want.AllowDirect
+	if same {
+		return s, nil
+	}
+	return b.js.UpdateStream(ctx, want)
+}
+
+// openObjects is the same for a store of objects.
+func (b *Bus) openObjects(ctx context.Context, want jetstream.ObjectStoreConfig) (jetstream.ObjectStore, error) {
+	store, err := b.js.ObjectStore(ctx, want.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return b.js.CreateOrUpdateObjectStore(ctx, want)
+	}
+	if err != nil {
+		return nil, err
+	}
+	have, err := store.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if have.Replicas() == want.Replicas && have.TTL() == want.TTL {
+		return store, nil
+	}
+	return b.js.CreateOrUpdateObjectStore(ctx, want)
 }
 
 // openLog finds the log, or makes it and writes its first entry.

@@ -32,23 +32,33 @@ type Evidence struct {
 // New prepares the queries. It connects to nothing; its errors never hold a URL.
 func New(databases []Database) (*Evidence, error) {
 	e := &Evidence{}
-	for _, d := range databases {
-		cfg, err := pgx.ParseConfig(d.URL)
+	for i := range databases {
+		d := &databases[i]
+		cfg, err := connection(d)
 		if err != nil {
-			return nil, fmt.Errorf("database.evidence_url of %s/%s is not the address of a PostgreSQL database; write postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full", d.Project, d.Environment)
+			return nil, err
 		}
-		if cfg.DialFunc, err = dialer(d.AllowPrivate); err != nil {
-			return nil, fmt.Errorf("database of %s/%s: %w", d.Project, d.Environment, err)
-		}
-		cfg.RuntimeParams["application_name"] = "backout"
-		// One statement at a time, and none prepared: a pooler in between loses those.
-		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
-		cfg.ConnectTimeout = connectWait
 		for _, q := range d.Queries {
 			e.queries = append(e.queries, &query{project: d.Project, env: d.Environment, spec: q, config: cfg})
 		}
 	}
 	return e, nil
+}
+
+// connection reads the address of a database. Its errors hold no URL.
+func connection(d *Database) (*pgx.ConnConfig, error) {
+	cfg, err := pgx.ParseConfig(d.URL)
+	if err != nil {
+		return nil, fmt.Errorf("database.evidence_url of %s/%s is not the address of a PostgreSQL database; write postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full", d.Project, d.Environment)
+	}
+	if cfg.DialFunc, err = dialer(d.AllowPrivate); err != nil {
+		return nil, fmt.Errorf("database of %s/%s: %w", d.Project, d.Environment, err)
+	}
+	cfg.RuntimeParams["application_name"] = "backout"
+	// One statement at a time, and none prepared: a pooler in between loses those.
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	cfg.ConnectTimeout = connectWait
+	return cfg, nil
 }
 
 func dialer(allow []string) (pgDial, error) {

@@ -72,13 +72,22 @@ func (q *query) Poll(ctx context.Context) ([]orchestrator.Record, error) {
 	return []orchestrator.Record{{Reading: &r}}, nil
 }
 
-// value asks the database once, on a connection of its own.
-func (q *query) value(ctx context.Context) (int64, error) {
+// value asks the database once.
+func (q *query) value(ctx context.Context) (value int64, err error) {
+	err = q.reading(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		value, err = q.read(ctx, tx)
+		return err
+	})
+	return value, err
+}
+
+// reading runs fn in a read-only transaction on a connection of its own.
+func (q *query) reading(ctx context.Context, fn func(context.Context, pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, connectWait+q.timeout()+time.Second)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, q.config)
 	if err != nil {
-		return 0, fmt.Errorf("connecting: %w", err)
+		return fmt.Errorf("connecting: %w", err)
 	}
 	defer func() {
 		closing, done := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
@@ -86,14 +95,14 @@ func (q *query) value(ctx context.Context) (int64, error) {
 		_ = conn.Close(closing) // The value is here, and nothing was changed.
 	}()
 	if err := q.limit(ctx, conn); err != nil {
-		return 0, err
+		return err
 	}
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return 0, fmt.Errorf("beginning a read-only transaction: %w", err)
+		return fmt.Errorf("beginning a read-only transaction: %w", err)
 	}
 	defer func() { _ = tx.Rollback(ctx) }() // The connection ends here in any case.
-	return q.read(ctx, tx)
+	return fn(ctx, tx)
 }
 
 // limit lets the server itself end what takes too long or would write.

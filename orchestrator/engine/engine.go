@@ -15,7 +15,7 @@ import (
 // Settings of the loop.
 const (
 	commitEvery = 20 * time.Millisecond
-	commitMost  = 250 * time.Millisecond
+	commitMost  = 500 * time.Millisecond
 	commitShare = 5
 	quietFor    = time.Millisecond
 	// From besideFrom records on a commit runs beside the fold; besideMost is how many

@@ -35,7 +35,7 @@ func (e *Engine) Read(ctx context.Context, minSeq uint64, fn func(*orchestrator.
 }
 
 // Peek runs fn on the last commit and waits for nothing: what was folded since, in
-// the last quarter of a second at most, may be missing. It is for what must be found
+// the last second at most, may be missing. It is for what must be found
 // before a person's words are taken, so that those never wait for a commit in a storm.
 func (e *Engine) Peek(fn func(*orchestrator.State) error) error { return e.opt.Store.Read(fn) }
 

@@ -11,9 +11,15 @@ import (
 
 // layer is what was written since a commit, in memory and in key order.
 type layer struct {
-	buckets map[orchestrator.Bucket]*btree.BTreeG[row]
-	// rows and bytes are how much was written, rewrites included.
-	rows, bytes int
+	buckets map[orchestrator.Bucket]*rows
+	// count and bytes are how much was written, rewrites included.
+	count, bytes int
+}
+
+// rows are those of one bucket. The index answers most questions without a search.
+type rows struct {
+	tree  *btree.BTreeG[row]
+	index map[string]row
 }
 
 // row is a record; gone says that it was deleted.
@@ -22,7 +28,7 @@ type row struct {
 	gone       bool
 }
 
-func newLayer() *layer { return &layer{buckets: map[orchestrator.Bucket]*btree.BTreeG[row]{}} }
+func newLayer() *layer { return &layer{buckets: map[orchestrator.Bucket]*rows{}} }
 
 func earlier(a, b row) bool { return bytes.Compare(a.key, b.key) < 0 }
 
@@ -32,11 +38,12 @@ const degree = 32
 func (l *layer) set(b orchestrator.Bucket, r row) {
 	t := l.buckets[b]
 	if t == nil {
-		t = btree.NewG(degree, earlier)
+		t = &rows{tree: btree.NewG(degree, earlier), index: map[string]row{}}
 		l.buckets[b] = t
 	}
-	t.ReplaceOrInsert(r)
-	l.rows++
+	t.tree.ReplaceOrInsert(r)
+	t.index[string(r.key)] = r
+	l.count++
 	l.bytes += len(r.key) + len(r.value)
 }
 
@@ -46,7 +53,7 @@ func (l *layer) get(b orchestrator.Bucket, key []byte) (value []byte, known bool
 	if l == nil || l.buckets[b] == nil {
 		return nil, false
 	}
-	r, known := l.buckets[b].Get(row{key: key})
+	r, known := l.buckets[b].index[string(key)]
 	if !known || r.gone {
 		return nil, known
 	}
@@ -57,7 +64,9 @@ func (l *layer) get(b orchestrator.Bucket, key []byte) (value []byte, known bool
 func (l *layer) from(b orchestrator.Bucket, start []byte) *layerRows {
 	it := &layerRows{at: start}
 	if l != nil {
-		it.tree = l.buckets[b]
+		if t := l.buckets[b]; t != nil {
+			it.tree = t.tree
+		}
 	}
 	it.fill()
 	return it
@@ -115,7 +124,7 @@ func (l *layer) write(tx *bbolt.Tx) error {
 			continue
 		}
 		bucket := tx.Bucket([]byte(b))
-		t.Ascend(func(r row) bool {
+		t.tree.Ascend(func(r row) bool {
 			if r.gone {
 				err = bucket.Delete(r.key)
 			} else {

@@ -155,14 +155,14 @@ func (s *Store) Commit(v *View) error {
 // Room reports whether what was written can be committed beside the view.
 func (s *Store) Room(v *View) bool {
 	page := int64(s.db.Info().PageSize)
-	return s.base.Size()+3*page*int64(v.live.rows)+2*int64(v.live.bytes) < s.mapped
+	return s.base.Size()+3*page*int64(v.live.count)+2*int64(v.live.bytes) < s.mapped
 }
 
 // Freeze hands over what was written to the next Write and Settle.
 func (v *View) Freeze() { v.frozen, v.live = v.live, newLayer() }
 
 // Rows is how many records were written since the last Freeze.
-func (v *View) Rows() int { return v.live.rows }
+func (v *View) Rows() int { return v.live.count }
 
 // Write makes what was frozen durable. It may run in a goroutine of its own while the
 // view is used.

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,6 +125,9 @@ func (r *Runner) moment(p *Played, m *Moment, i int, start time.Time) error {
 			return err
 		}
 	}
+	if err := p.migrations(m); err != nil {
+		return err
+	}
 	if m.Reading != nil {
 		if err := p.read(m.Reading); err != nil {
 			return err
@@ -173,6 +177,30 @@ func (u *UpstreamTold) record(now int64) orchestrator.Record {
 }
 
 // read takes a reading in, as often as it says.
+func (p *Played) migrations(m *Moment) error {
+	if c := m.Commit; c != nil {
+		if _, err := p.Take(orchestrator.Record{Migrations: &orchestrator.CommitMigrations{Project: c.Project, Commit: c.Commit, Names: c.Migrations, All: len(c.Migrations)}}); err != nil {
+			return err
+		}
+	}
+	if s := m.Schema; s != nil {
+		if _, err := p.Take(orchestrator.Record{Schema: s.read(p.Now())}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *SchemaTold) read(now int64) *orchestrator.SchemaRead {
+	r := &orchestrator.SchemaRead{
+		Project: s.Project, Environment: cmp.Or(s.Environment, "production"), Applied: s.Applied, All: len(s.Applied), Failed: s.Failed, Error: s.Error, At: now,
+	}
+	if s.Running > 0 {
+		r.Lock = &orchestrator.MigrationLock{PID: s.Running}
+	}
+	return r
+}
+
 func (p *Played) read(t *ReadingTold) error {
 	every := 30 * time.Second
 	if t.Every != "" {

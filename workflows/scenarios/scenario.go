@@ -67,6 +67,11 @@ type Moment struct {
 	Upstream *UpstreamTold `yaml:"upstream"`
 	Reading  *ReadingTold  `yaml:"reading"`
 
+	// Commit tells which migrations a commit holds; Schema which of them the database
+	// of an environment has, which did not end, and the process that migrates now.
+	Commit *CommitTold `yaml:"commit"`
+	Schema *SchemaTold `yaml:"schema"`
+
 	// Answer is what a read finds from then on, other than that all is well.
 	Answer *AnswerTold `yaml:"answer"`
 
@@ -91,6 +96,23 @@ type UpstreamTold struct {
 	Link      string   `yaml:"link"`
 	Affected  []string `yaml:"affected"`
 	Error     string   `yaml:"error"`
+}
+
+// CommitTold is what the repository says of a commit.
+type CommitTold struct {
+	Project    string   `yaml:"project"`
+	Commit     string   `yaml:"commit"`
+	Migrations []string `yaml:"migrations"`
+}
+
+// SchemaTold is a reading of the table of migrations.
+type SchemaTold struct {
+	Project     string   `yaml:"project"`
+	Environment string   `yaml:"environment"` // production when left out
+	Applied     []string `yaml:"applied"`
+	Failed      []string `yaml:"failed"`
+	Running     int      `yaml:"running"` // the process that holds the lock
+	Error       string   `yaml:"error"`
 }
 
 // ReadingTold is a reading of a probe or query; Times is how often it comes in a row,

@@ -16,7 +16,7 @@ func (p *Played) shadow(e *Expect) {
 	if e.Shadow == nil {
 		return
 	}
-	p.number("things it would have done", ptr(len(*e.Shadow)), len(r.Entries))
+	p.number("things it would have done", new(len(*e.Shadow)), len(r.Entries))
 	for i, want := range *e.Shadow {
 		if i >= len(r.Entries) {
 			return
@@ -26,5 +26,3 @@ func (p *Played) shadow(e *Expect) {
 		}
 	}
 }
-
-func ptr(n int) *int { return &n }
