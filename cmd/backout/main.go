@@ -84,7 +84,7 @@ door until the fix is live. One binary, no database.`,
 		demoCommand(), initCommand(), serveCommand(), sandboxCommand(), emitCommand(),
 		incidentCommand(), verdictCommand(), shadowCommand(), deploymentsCommand(), changesCommand(), watchesCommand(), upstreamsCommand(), silenceCommand(), quarantineCommand(), whyCommand(),
 		planCommand(), ruleCommand(), configCommand(), tokenCommand(), doctorCommand(), benchCommand(),
-		clusterCommand(), backupCommand(), restoreCommand(), migrateCommand(), compactCommand(), logCommand(),
+		clusterCommand(), backupCommand(), restoreCommand(), migrateCommand(), migrationsCommand(), compactCommand(), logCommand(),
 		healthzCommand(), jobCommand(), versionCommand(),
 	)
 	root.AddCommand(wordCommands()...)

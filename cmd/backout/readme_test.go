@@ -60,7 +60,7 @@ func TestReadme_configs(t *testing.T) {
 		case first == "# my-nights/one-monitor.yaml, a scenario":
 			others++
 			plays(t, f.body, whole)
-		case slices.Contains([]string{"# alertmanager.yml, part of it", "# Slack app manifest", "# .github/workflows/stage.yml, first lines"}, first):
+		case slices.Contains([]string{"# alertmanager.yml, part of it", "# Slack app manifest", "# .github/workflows/stage.yml, first lines", "# .github/workflows/migrations.yml"}, first):
 			others++
 			parsed(t, f.body)
 		default:
