@@ -8,7 +8,7 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI := .bin/golangci-lint-$(GOLANGCI_VERSION)
 
 # What tests with real dependencies need, as command:Debian-package. Add a line here and its test fails in CI instead of skipping.
-TEST_DEPS := gcc:gcc strace:strace unshare:util-linux pg_ctlcluster:postgresql prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager node:nodejs python3:python3
+TEST_DEPS := gcc:gcc strace:strace unshare:util-linux pg_ctlcluster:postgresql prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager node:nodejs npm:npm python3:python3
 BENCH_DEPS := strace:strace
 
 # The race detector needs a C compiler; without one the tests still run.
@@ -22,7 +22,7 @@ ifneq ($(wildcard ../shared),)
 export BACKOUT_SHARED ?= $(abspath ../shared)
 endif
 
-.PHONY: help run deps test simulate check lint fmt fuzz soak golden bench clean format-check tidy-check vet fuzz-short
+.PHONY: help run deps prisma-cli test simulate check lint fmt fuzz soak golden bench clean format-check tidy-check vet fuzz-short
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,7 +33,10 @@ run: ## Break a sandbox shop and bring it back; you approve in this terminal
 deps: ## Install what the tests need (NO_INSTALL=1: only say what is missing)
 	@.ci/deps $(TEST_DEPS)
 
-test: deps ## Run every test, under the race detector
+prisma-cli: deps ## Install the real Prisma CLI that tests run, from its lock file
+	@.ci/prisma-cli
+
+test: deps prisma-cli ## Run every test, under the race detector
 	go test $(RACE) -timeout $(TEST_TIMEOUT) ./...
 	@# PostgreSQL's parser takes eleven seconds to load under the race detector, so its tests are built without.
 	go test -timeout $(TEST_TIMEOUT) ./handlers/migrations

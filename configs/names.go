@@ -28,6 +28,11 @@ func isName(text string) bool {
 	return regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`).MatchString(text)
 }
 
+// isVariable is a name of an environment variable.
+func isVariable(text string) bool {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`).MatchString(text)
+}
+
 func isEmail(text string) bool {
 	addr, err := mail.ParseAddress(text)
 	return err == nil && addr.Address == text && addr.Name == ""

@@ -26,6 +26,8 @@ type Database struct {
 	EvidenceURL  Secret    `yaml:"evidence_url"`
 	Supabase     string    `yaml:"supabase"`
 	AllowPrivate []Network `yaml:"allow_private"`
+	// Prisma migrates it; nil when Backout never does.
+	Prisma *Prisma `yaml:"prisma"`
 }
 
 // SQLSignal is a query that gives one row with one number. Fire is CEL over it as the

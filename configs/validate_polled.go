@@ -78,6 +78,7 @@ func (k *checker) watched(at string, e *Environment, p *Project) {
 	if ref := e.Database.Supabase; ref != "" && k.c.Providers.Supabase == nil {
 		k.wrong(at+".database.supabase", "providers.supabase is missing", "write providers: {supabase: {token: env:NAME}}")
 	}
+	k.prisma(at+".database.prisma", e.Database.Prisma)
 	ids := map[string]bool{}
 	for i, q := range e.Signals {
 		k.sqlSignal(index(at+".signals", i), q, p, ids)

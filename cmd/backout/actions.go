@@ -15,6 +15,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
 	"github.com/aimarketplace/backout/handlers/postgres"
+	"github.com/aimarketplace/backout/handlers/prisma"
 	"github.com/aimarketplace/backout/handlers/probe"
 	"github.com/aimarketplace/backout/handlers/prometheus"
 	"github.com/aimarketplace/backout/handlers/sendgrid"
@@ -234,6 +235,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, queries.Actions())
+	migrations, err := prisma.New(prisma.Options{})
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, migrations.Actions())
 	schema, err := postgres.NewSchema(nil)
 	if err != nil {
 		return nil, err
