@@ -75,6 +75,8 @@ type shopOptions struct {
 	Watches bool
 	// Upstreams reads a status page and the health of a Supabase project.
 	Upstreams bool
+	// Database is the address of a PostgreSQL whose migrations Backout reads.
+	Database string
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
 	// Serve are more arguments of serve.
@@ -127,6 +129,9 @@ func newShop(tb testing.TB, o shopOptions) *shop {
 	s := &shop{t: tb, o: o, dir: tb.TempDir(), bin: bin, env: o.Env}
 	for name, value := range secrets() {
 		s.env = append(s.env, name+"="+value)
+	}
+	if o.Database != "" {
+		s.env = append(s.env, "E2E_DATABASE="+o.Database)
 	}
 	s.startSandbox()
 	s.writeConfig()

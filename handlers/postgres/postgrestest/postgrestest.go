@@ -54,6 +54,23 @@ func Start(tb testing.TB) string {
 	return url
 }
 
+// LockMigrations takes the lock that Prisma holds while it migrates, until unlock.
+func LockMigrations(tb testing.TB, url string) (unlock func()) {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := conn.Exec(tb.Context(), "select pg_advisory_lock(72707369)"); err != nil {
+		tb.Fatal(err)
+	}
+	return func() {
+		if err := conn.Close(context.WithoutCancel(tb.Context())); err != nil {
+			tb.Error(err)
+		}
+	}
+}
+
 // Run speaks to a database, statement by statement.
 func Run(tb testing.TB, url string, statements ...string) {
 	tb.Helper()
