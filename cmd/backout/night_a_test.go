@@ -87,6 +87,9 @@ func TestNight_a(t *testing.T) {
 	s.goesBackByOneWord()
 	s.step("proven", "done")
 	s.ends("toss")
+	s.publish("webhook", "backout.webhook.recovered", map[string]any{
+		"environment": "production", "component": "checkout", "provider": "stripe", "endpoint": "/api/webhooks/stripe", "event_ids": []string{"t1", "t2", "t3"},
+	})
 	if got := s.changes(); len(got) != 1 || got[0] != rolledBack {
 		t.Errorf("at Vercel: %v\n%s", got, s.toldAll())
 	}
