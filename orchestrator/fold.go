@@ -114,6 +114,8 @@ type pass struct {
 	pretend bool
 	out     *Folded
 	seen    map[uint64]bool
+	// brought is how many new signals this entry brings, by incident.
+	brought map[uint64]newSignals
 }
 
 // Apply folds one entry. It returns an error only when the engine must stop:
@@ -136,6 +138,7 @@ func (f *Fold) Apply(s *State, e Entry) (*Folded, error) {
 			return nil, err
 		}
 	}
+	p.countSignals()
 	for _, n := range p.out.Changed {
 		if err := p.show(n); err != nil {
 			return nil, err

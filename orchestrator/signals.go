@@ -193,7 +193,7 @@ func (p *pass) join(l *loaded, ev *Event) {
 			sig.Project, sig.Environment = ev.Project, ev.Environment
 		}
 		inc.Distinct++
-		p.line(l, ev.Origin, "signal: "+describe(ev))
+		p.signalLine(l, ev)
 	}
 	if !sig.Firing || sig.Ended > 0 {
 		p.firesAgain(&sig)

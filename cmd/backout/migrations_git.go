@@ -91,7 +91,7 @@ func (c *migrationChanges) problems() (out []checkProblem) {
 }
 
 func fields(out []byte) (list []string) {
-	for _, f := range bytes.Split(out, []byte{0}) {
+	for f := range bytes.SplitSeq(out, []byte{0}) {
 		if len(f) > 0 {
 			list = append(list, string(f))
 		}
@@ -105,8 +105,7 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.quotepath=off"}, args...)...) //nolint:gosec // git, with paths and a revision
 	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		said, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
 		return nil, fmt.Errorf("git %s: %w: %s", args[0], err, said)
 	}
