@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -283,6 +284,17 @@ func pretended(node *Node, st *Step) []byte {
 	return encoded(map[string]string{"head_sha": "{commit of " + st.ID + "}", "blob": "{what " + st.ID + " would send}"})
 }
 
+// unknown names an answer that nobody has given yet and that a step is about; "" when
+// it is about none.
+func (d *DryRun) unknown(st *Step) string {
+	for _, name := range slices.Sorted(maps.Keys(d.l.inc.Answers)) {
+		if d.l.inc.Answers[name] == "{"+name+"}" && strings.Contains(string(st.Inputs), "{"+name+"}") {
+			return name
+		}
+	}
+	return ""
+}
+
 // read carries a read out; what reaches people is no read and is left alone.
 func (d *DryRun) read(ctx context.Context, st *Step, node *Node, seen *DryStep, reads DryReads) {
 	if reachesPeople(node.Action) {
@@ -291,6 +303,11 @@ func (d *DryRun) read(ctx context.Context, st *Step, node *Node, seen *DryStep, 
 			seen.Would = "tell " + strconv.Itoa(len(in.People)) + " of " + d.p.pageRole() + ": " + in.Text
 		}
 		seen.Inputs = nil
+		d.assume(st, node, seen)
+		return
+	}
+	if name := d.unknown(st); name != "" {
+		seen.Would = "read it, once " + name + " is known"
 		d.assume(st, node, seen)
 		return
 	}

@@ -72,6 +72,7 @@ func TestKnown_silencesChangesPlaces(t *testing.T) {
 	if said := s.cliFails("changes", "nowhere", "--server", s.at("admin"), "--token", s.token); !strings.Contains(said, "there is no project") {
 		t.Errorf("of no project: %s", said)
 	}
+	s.waitUpstream("read", func(u console.Upstream) bool { return u.Error == "" && u.Indicator != "" })
 	var ups []console.Upstream
 	s.wantTold(s.asks(&ups, "upstreams"), "vercel", "Vercel says: ")
 	s.backout.stop(t)

@@ -31,9 +31,7 @@ func freePorts(tb testing.TB, n int) []int {
 	tb.Helper()
 	var ports []int
 	for range n {
-		ln := must((&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0"))(tb)
-		defer ln.Close()
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, quietPort(tb))
 	}
 	return ports
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -23,12 +25,27 @@ type natsServer struct {
 func newNATSServer(t *testing.T) *natsServer {
 	t.Helper()
 	opts := must(server.ProcessConfigFile("../../configs/nats-server.conf"))(t)
-	opts.Host, opts.Port, opts.HTTPPort = "127.0.0.1", server.RANDOM_PORT, 0
+	opts.Host, opts.Port, opts.HTTPPort = "127.0.0.1", quietPort(t), 0
 	opts.StoreDir, opts.NoLog, opts.NoSigs = t.TempDir(), true, true
 	n := &natsServer{t: t, opts: opts}
 	n.start()
 	t.Cleanup(n.stop)
 	return n
+}
+
+// quietPort is a free port that nobody gets by chance: a server that is stopped finds
+// it again when it starts.
+func quietPort(tb testing.TB) int {
+	tb.Helper()
+	for range 100 {
+		port := 20_000 + rand.IntN(10_000) // below what systems hand out
+		if ln, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			_ = ln.Close()
+			return port
+		}
+	}
+	tb.Fatal("no port is free")
+	return 0
 }
 
 func (n *natsServer) start() {

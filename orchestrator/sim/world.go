@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -15,6 +16,7 @@ const (
 	epochMS     = int64(1_800_000_000_000)
 	faultsUntil = 40_000
 	healedUntil = 140_000
+	healedLate  = 5_000
 	callTimeout = 3_000
 	settle      = 2_000
 	suspicion   = 2_500
@@ -114,7 +116,7 @@ func Run(seed uint64) error {
 	for w.broken == nil && w.queue.Len() > 0 {
 		e := heap.Pop(&w.queue).(event)
 		w.now = e.at
-		if w.now > healedUntil {
+		if w.now > healedUntil && (w.even() || w.now > healedUntil+healedLate) {
 			break
 		}
 		e.do()
@@ -126,6 +128,14 @@ func Run(seed uint64) error {
 		return fmt.Errorf("seed %d, at %d ms: %w", seed, w.now, w.broken)
 	}
 	return nil
+}
+
+// even reports whether every node has read everything: an entry may have been written
+// a moment before the end.
+func (w *world) even() bool {
+	return !slices.ContainsFunc(w.nodes, func(n *node) bool {
+		return n.core == nil || n.core.State().Meta().Cursor != uint64(len(w.log))
+	})
 }
 
 func (w *world) at(after int64, do func()) {
