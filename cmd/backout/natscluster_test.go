@@ -30,16 +30,20 @@ type natsCluster struct {
 func freePorts(tb testing.TB, n int) []int {
 	tb.Helper()
 	var ports []int
-	for range n {
-		ports = append(ports, quietPort(tb))
+	for len(ports) < n {
+		if port := quietPort(tb); !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
 	}
 	return ports
 }
 
 func startNATSCluster(tb testing.TB, dir string) *natsCluster {
 	tb.Helper()
-	c := &natsCluster{t: tb, dir: dir, ports: freePorts(tb, 3), nodes: make([]*process, 3), wires: map[[2]int]*wire{}}
-	routes := freePorts(tb, 3)
+	c := &natsCluster{t: tb, dir: dir, nodes: make([]*process, 3), wires: map[[2]int]*wire{}}
+	ports := freePorts(tb, 6)
+	routes := ports[3:]
+	c.ports = ports[:3]
 	bin := must(built.natsnode())(tb)
 	for i := range 3 {
 		var others []string
