@@ -6,6 +6,36 @@ import (
 	"strings"
 )
 
+// Approval is an open or given agreement.
+type Approval struct {
+	Roles     []string `json:"roles,omitempty"`
+	Quorum    int      `json:"quorum"`
+	Requester string   `json:"requester,omitempty"`
+	Within    int64    `json:"within"`
+	Else      string   `json:"else,omitempty"`
+	Reason    bool     `json:"reason,omitempty"`
+	// Auto is set while policy will act by itself when the veto time is over.
+	Auto bool `json:"auto,omitempty"`
+	// Counted is set when it was counted as an automatic action of the hour.
+	Counted bool `json:"counted,omitempty"`
+	// Not says why the machine does not act alone where policy would let it.
+	Not string `json:"not,omitempty"`
+	// Rule says in words which policy decided this.
+	Rule  string `json:"rule,omitempty"`
+	Votes []Vote `json:"votes,omitempty"`
+	// GivenAt is when it was complete.
+	GivenAt int64 `json:"given_at,omitempty"`
+	Until   int64 `json:"until,omitempty"`
+	Round   int   `json:"round,omitempty"`
+}
+
+// Vote is one person's yes.
+type Vote struct {
+	By     string `json:"by"`
+	At     int64  `json:"at"`
+	Reason string `json:"reason,omitempty"`
+}
+
 // maxAsks is how often people are asked again before a step fails.
 const maxAsks = 5
 
