@@ -35,10 +35,14 @@ func (p *pass) foldResult(r *Result) {
 	}
 }
 
-// observeSchema takes in what a step read of the database, as if it had been polled.
+// observeSchema takes in what a step read of the database, as if it had been polled. A
+// result may come late; what was read after it stands.
 func (p *pass) observeSchema(l *loaded, node *Node, data []byte) {
 	var r SchemaRead
-	if node.Action == SchemaAction && decode(data, &r) && r.Project == l.inc.Project && r.Environment == l.inc.Environment {
+	if node.Action != SchemaAction || !decode(data, &r) || r.Project != l.inc.Project || r.Environment != l.inc.Environment {
+		return
+	}
+	if known := p.s.Settings(r.Project, r.Environment).Schema; known == nil || known.At <= r.At {
 		p.foldSchema(&r)
 	}
 }
