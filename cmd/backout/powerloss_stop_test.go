@@ -41,16 +41,17 @@ func (p *process) stand(t *testing.T) {
 }
 
 // killDuringSync kills a child whose syncs are slow between a write to a file and
-// its sync: do makes it write.
+// its sync: do makes it write. On a machine too busy for that it kills at last
+// wherever the child is: the recording tells which kills hit.
 func (p *process) killDuringSync(t *testing.T, path string, do func()) {
 	t.Helper()
-	for range stopTries {
+	for try := 1; ; try++ {
 		var doing sync.WaitGroup
 		written := grows(t, path)
 		doing.Go(do)
 		since := written()
 		p.stand(t)
-		if time.Since(since) < syncDelay/2 {
+		if time.Since(since) < syncDelay*3/4 || try == stopTries {
 			p.kill9()
 			doing.Wait()
 			return
@@ -58,11 +59,10 @@ func (p *process) killDuringSync(t *testing.T, path string, do func()) {
 		_ = p.Process.Signal(syscall.SIGCONT) // the machine is busy: the sync may be over
 		doing.Wait()
 	}
-	t.Fatalf("in %d tries the child was never stopped within %s", stopTries, syncDelay/2)
 }
 
 // stopTries bounds the tries to stop a child in the middle of a sync.
-const stopTries = 100
+const stopTries = 50
 
 // grows returns a function that waits until a file is longer than now, and returns
 // when it was not yet.

@@ -105,8 +105,9 @@ func (r *recorded) halfWritten(t *testing.T) int {
 	}
 }
 
-// syncDelay is longer than the store waits with a commit.
-const syncDelay = 40 * time.Millisecond
+// syncDelay is longer than the store waits with a commit, and than a busy machine
+// takes to stop a child.
+const syncDelay = 120 * time.Millisecond
 
 // slowSyncs makes a sync of a file take longer.
 func slowSyncs() []string {
