@@ -78,6 +78,7 @@ func (e Environment) document() orchestrator.Environment {
 		MarkerPath: e.BuildMarker.Path,
 		MarkerJSON: e.BuildMarker.JSON,
 		Evidence:   e.Database.EvidenceURL.IsSet(),
+		Database:   e.Database.document(),
 	}
 	for _, d := range e.Domains {
 		doc.Domains = append(doc.Domains, orchestrator.Domain(d))

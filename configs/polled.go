@@ -19,17 +19,6 @@ type Upstream struct {
 	AllowPrivate []Network `yaml:"allow_private"`
 }
 
-// Database is where the environment's data is. EvidenceURL is a connection of a role
-// that may only read; Supabase names the project there, when it is not the one of
-// providers.supabase.
-type Database struct {
-	EvidenceURL  Secret    `yaml:"evidence_url"`
-	Supabase     string    `yaml:"supabase"`
-	AllowPrivate []Network `yaml:"allow_private"`
-	// Prisma migrates it; nil when Backout never does.
-	Prisma *Prisma `yaml:"prisma"`
-}
-
 // SQLSignal is a query that gives one row with one number. Fire is CEL over it as the
 // integer "value" (thousandths of a numeric), with its "=".
 type SQLSignal struct {

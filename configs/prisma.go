@@ -14,8 +14,8 @@ type Prisma struct {
 	CLI        string `yaml:"cli"`
 	Schema     string `yaml:"schema"`
 	Migrations string `yaml:"migrations"`
-	// URL is the direct connection of a role that may migrate; the CLI gets it as URLName,
-	// DATABASE_URL when left out.
+	// URL is the direct connection of a role that may migrate, the database's direct_url
+	// when left out; the CLI gets it as URLName, DATABASE_URL when left out.
 	URL     Secret `yaml:"url"`
 	URLName string `yaml:"url_name"`
 	// Timeout bounds a run of the CLI; 0 means 15 min.
@@ -32,14 +32,17 @@ const (
 	prismaMost  = 5 * 60
 )
 
-func (k *checker) prisma(at string, p *Prisma) {
+func (k *checker) prisma(at string, d *Database) {
+	p := d.Prisma
 	if p == nil {
 		return
 	}
 	if !filepath.IsAbs(p.Folder) {
 		k.wrong(at+".folder", "there is no checkout to run Prisma in", "write the absolute path of a folder with package.json, prisma/ and node_modules/")
 	}
-	k.need(at, "url", p.URL)
+	if !d.DirectURL.IsSet() {
+		k.need(at, "url", p.URL)
+	}
 	if m := p.Timeout.Milliseconds() / 60_000; p.Timeout != 0 && (m < prismaLeast || m > prismaMost) {
 		k.wrong(at+".timeout", "this is no useful limit of a migration", "write a time between 1m and 5h; the default is 15m")
 	}

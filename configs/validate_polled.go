@@ -75,10 +75,7 @@ func (k *checker) watched(at string, e *Environment, p *Project) {
 	if len(e.Signals) > 0 && !e.Database.EvidenceURL.IsSet() {
 		k.wrong(at+".signals", "there is no database to ask", "write database: {evidence_url: env:NAME}, of a role that may only read")
 	}
-	if ref := e.Database.Supabase; ref != "" && k.c.Providers.Supabase == nil {
-		k.wrong(at+".database.supabase", "providers.supabase is missing", "write providers: {supabase: {token: env:NAME}}")
-	}
-	k.prisma(at+".database.prisma", e.Database.Prisma)
+	k.database(at+".database", &e.Database)
 	ids := map[string]bool{}
 	for i, q := range e.Signals {
 		k.sqlSignal(index(at+".signals", i), q, p, ids)

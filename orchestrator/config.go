@@ -110,8 +110,28 @@ type Environment struct {
 	Watches []PromotionWatch `json:"watches,omitempty"`
 	// Evidence is set when its database may be read.
 	Evidence bool `json:"evidence,omitempty"`
+	// Database is what may be done to it.
+	Database Database `json:"database,omitzero"`
 	// Supabase is the reference of the Supabase project whose health is read.
 	Supabase string `json:"supabase,omitempty"`
+}
+
+// Database says what may be done to the database of an environment.
+type Database struct {
+	// Direct is set when there is a connection of the role that owns the tables, Prisma
+	// when its migrations can be applied.
+	Direct bool `json:"direct,omitempty"`
+	Prisma bool `json:"prisma,omitempty"`
+	// AppRoles are the roles whose rights to write read-only takes.
+	AppRoles []string `json:"app_roles,omitempty"`
+	// Snapshots is set when Backout takes copies, one every SnapshotEvery milliseconds;
+	// 0 only when asked.
+	Snapshots     bool  `json:"snapshots,omitempty"`
+	SnapshotEvery int64 `json:"snapshot_every,omitempty"`
+	// Checks are the ids of queries that count what is wrong.
+	Checks []string `json:"checks,omitempty"`
+	// AllowDataLoss lets a plan reset it, past every other guard.
+	AllowDataLoss bool `json:"allow_data_loss,omitempty"`
 }
 
 // Domain is a production host name; one that redirects is proven through the

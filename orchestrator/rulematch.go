@@ -175,7 +175,7 @@ func suspectVars(s *Suspect) map[string]any {
 }
 
 func (p *pass) envVars(inc *Incident) map[string]any {
-	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "probes": []any{}, "marker_path": "", "marker_json": "", "evidence": false}
+	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "probes": []any{}, "marker_path": "", "marker_json": "", "evidence": false, "database": Database{}.values()}
 	pr, ok := p.s.Config().Project(inc.Project)
 	if !ok {
 		return m
@@ -194,7 +194,7 @@ func (p *pass) envVars(inc *Incident) map[string]any {
 	for _, pb := range e.Probes {
 		probes = append(probes, map[string]any{"id": pb.ID, "url": pb.URL, "status": int64(pb.Status)})
 	}
-	m["probes"], m["evidence"] = probes, e.Evidence
+	m["probes"], m["evidence"], m["database"] = probes, e.Evidence, e.Database.values()
 	m["kind"], m["domains"], m["marker_path"], m["marker_json"] = e.Kind, domains, e.MarkerPath, e.MarkerJSON
 	return m
 }
@@ -251,4 +251,9 @@ func parseWait(s string) (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// values is the database in a playbook: env.database.
+func (d Database) values() map[string]any {
+	return map[string]any{"direct": d.Direct, "prisma": d.Prisma, "roles": len(d.AppRoles), "snapshots": d.Snapshots, "checks": len(d.Checks), "allow_data_loss": d.AllowDataLoss}
 }

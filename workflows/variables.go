@@ -43,7 +43,7 @@ func variables() []variable {
 		{"suspect", plan, fields("deployment_id", "commit", "score", "sources", "promoted_at", "reasons")},
 		{"verdict", plan, fields("answer", "reasons").with("target", target)},
 		{"target", plan, fields("probe")},
-		{"env", plan, fields("id", "kind", "domains", "probes", "marker_path", "marker_json", "evidence")},
+		{"env", plan, fields("id", "kind", "domains", "probes", "marker_path", "marker_json", "evidence", "database")},
 		{"project", plan, fields("id", "vercel", "audience", "components", "repository").with("hotfix", hotfix)},
 		{"failing", inSignalsGate, anything()},
 		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "counted", "auth", "has_time", "new")},

@@ -70,7 +70,7 @@ func prismaTarget(project string, e *configs.Environment) prisma.Target {
 	p := e.Database.Prisma
 	t := prisma.Target{
 		Project: project, Environment: e.ID, Folder: p.Folder, CLI: p.CLI, Schema: p.Schema, Migrations: p.Migrations,
-		URL: p.URL.Reveal(), URLName: p.URLName, Timeout: time.Duration(p.Timeout.Milliseconds()) * time.Millisecond,
+		URL: prismaURL(&e.Database), URLName: p.URLName, Timeout: time.Duration(p.Timeout.Milliseconds()) * time.Millisecond,
 		Env: map[string]string{}, AllowPrivate: prefixes(e.Database.AllowPrivate),
 	}
 	for _, name := range p.Env {
@@ -79,4 +79,12 @@ func prismaTarget(project string, e *configs.Environment) prisma.Target {
 		}
 	}
 	return t
+}
+
+// prismaURL is the connection that migrates: Prisma's own, else the direct one.
+func prismaURL(d *configs.Database) string {
+	if d.Prisma.URL.IsSet() {
+		return d.Prisma.URL.Reveal()
+	}
+	return d.DirectURL.Reveal()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/aimarketplace/backout/handlers/outbound"
+	"github.com/aimarketplace/backout/handlers/postgres/direct"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -95,7 +96,7 @@ func (e *Evidence) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Ou
 	}
 	value, err := q.value(ctx)
 	if err != nil {
-		return orchestrator.Output{Errored: true, Text: said(err)}, nil
+		return orchestrator.Output{Errored: true, Text: direct.Said(err)}, nil
 	}
 	data, err := json.Marshal(map[string]any{"query": q.spec.ID, "value": value})
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/aimarketplace/backout/handlers/postgres/direct"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -65,7 +65,7 @@ func (q *query) Poll(ctx context.Context) ([]orchestrator.Record, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		r.Verdict, r.Text = orchestrator.ReadErrored, said(err)
+		r.Verdict, r.Text = orchestrator.ReadErrored, direct.Said(err)
 	default:
 		r.Value = &value
 	}
@@ -202,24 +202,3 @@ func thousandths(n pgtype.Numeric) (int64, error) {
 }
 
 func power(exp int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(exp), nil) }
-
-// said puts an error into words without a row's data or a credential.
-func said(err error) string {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err.Error()
-	}
-	switch pg.Code {
-	case "57014":
-		return "it was cut off: it took longer than its timeout"
-	case "55P03":
-		return "it was cut off: it waited for a lock"
-	case "25006":
-		return "it would write; only reading is allowed (" + pg.Message + ")"
-	}
-	switch pg.Code[:min(2, len(pg.Code))] {
-	case "28", "42", "3D", "53":
-		return pg.Message + " (SQLSTATE " + pg.Code + ")"
-	}
-	return "the database refused it (SQLSTATE " + pg.Code + ")"
-}

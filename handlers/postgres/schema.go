@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/aimarketplace/backout/handlers/postgres/direct"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -143,7 +144,7 @@ func readSchema(ctx context.Context, q *query) orchestrator.SchemaRead {
 		return readLock(ctx, tx, &r)
 	})
 	if err != nil {
-		return orchestrator.SchemaRead{Project: q.project, Environment: q.env, At: r.At, Error: said(err)}
+		return orchestrator.SchemaRead{Project: q.project, Environment: q.env, At: r.At, Error: direct.Said(err)}
 	}
 	return r
 }

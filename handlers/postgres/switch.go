@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/aimarketplace/backout/handlers/postgres/direct"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -48,7 +49,7 @@ func (s *Switch) Read(ctx context.Context) (string, error) {
 	case errors.Is(err, pgx.ErrNoRows):
 		return "", nil
 	case err != nil:
-		return "", fmt.Errorf("reading the switch in the database: %s", said(err))
+		return "", fmt.Errorf("reading the switch in the database: %s", direct.Said(err))
 	case on == nil:
 		return "", nil
 	case *on:
@@ -79,11 +80,11 @@ func (s *Switch) Set(ctx context.Context, to string) error {
 	case err == nil:
 		return nil
 	case committing:
-		return orchestrator.InDoubt(fmt.Errorf("switching %s in the database: %s", to, said(err)))
+		return orchestrator.InDoubt(fmt.Errorf("switching %s in the database: %s", to, direct.Said(err)))
 	case errors.Is(err, errNothing):
 		return orchestrator.Permanent(fmt.Errorf("switching %s in the database: %w", to, err))
 	}
-	return fmt.Errorf("switching %s in the database: %s", to, said(err))
+	return fmt.Errorf("switching %s in the database: %s", to, direct.Said(err))
 }
 
 // within runs fn in a transaction, bounded in time on both sides.

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/aimarketplace/backout/handlers/job"
-	"github.com/aimarketplace/backout/handlers/outbound"
+	"github.com/aimarketplace/backout/handlers/postgres/direct"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -20,10 +20,8 @@ const (
 	defaultSchema  = "prisma/schema.prisma"
 	defaultURLName = "DATABASE_URL"
 	defaultTimeout = 15 * time.Minute
-	connectWait    = 5 * time.Second
 	readWait       = 10 * time.Second
 	lockWait       = 500 * time.Millisecond
-	poolerPort     = 6543
 )
 
 // Target is one environment's database and the checkout that migrates it.
@@ -122,24 +120,11 @@ func CheckVariable(name string) error {
 
 // connection takes from Prisma's URL what PostgreSQL understands.
 func (t *target) connection() error {
-	clean, schema, err := plainURL(t.URL)
+	a, err := direct.Parse(t.URL, t.AllowPrivate)
 	if err != nil {
 		return err
 	}
-	cfg, err := pgx.ParseConfig(clean)
-	if err != nil {
-		return errURL()
-	}
-	if cfg.Port == poolerPort {
-		return errPooler()
-	}
-	if cfg.DialFunc, err = outbound.Dialer(t.AllowPrivate); err != nil {
-		return err
-	}
-	cfg.RuntimeParams["application_name"] = "backout"
-	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
-	cfg.ConnectTimeout = connectWait
-	t.config, t.table = cfg, pgx.Identifier{schema, "_prisma_migrations"}.Sanitize()
+	t.config, t.table = a.Config(), pgx.Identifier{a.Schema, "_prisma_migrations"}.Sanitize()
 	return nil
 }
 
