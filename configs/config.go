@@ -107,6 +107,8 @@ type Project struct {
 	Match      []Match `yaml:"match"`
 	// Audience is who the project's notices go to; there is no default "everyone".
 	Audience string `yaml:"audience"`
+	// Affected is the audience of those whom an incident touched: one with sql.
+	Affected string `yaml:"affected"`
 }
 
 // Component is a part that users would name as broken.
@@ -200,13 +202,17 @@ type Match struct {
 	Component   string            `yaml:"component"`
 }
 
-// Audience is a named list of e-mail addresses: written out, or a CSV file with
-// a header line that has a column email. Max refuses a list that grew.
+// Audience is a named list of e-mail addresses: written out, a CSV file with a header
+// line that has a column email, or a query of a database whose columns are email, name
+// and lang. Max refuses a list that grew.
 type Audience struct {
 	ID     string   `from:"key"`
 	Emails []string `yaml:"emails"`
 	CSV    string   `yaml:"csv"`
 	Max    int      `yaml:"max"`
+	// SQL may name $from and $to, the window of the incident; DB is project/environment.
+	SQL string `yaml:"sql"`
+	DB  string `yaml:"db"`
 }
 
 // defaults is the Config before the file is read.

@@ -28,7 +28,9 @@ func (c *Config) Document() (orchestrator.Config, error) {
 		doc.People = append(doc.People, orchestrator.Person(p))
 	}
 	for _, p := range c.Projects {
-		doc.Projects = append(doc.Projects, p.document())
+		d := p.document()
+		d.Reconciles = c.Providers.Toss != nil && c.Providers.Toss.Project == p.ID && c.Providers.Toss.Pending != ""
+		doc.Projects = append(doc.Projects, d)
 	}
 	for _, a := range c.Audiences {
 		doc.Audiences = append(doc.Audiences, orchestrator.Audience(a))
@@ -47,6 +49,7 @@ func (p Project) document() orchestrator.Project {
 		Mode:     orchestrator.Mode(p.Mode),
 		Hotfix:   orchestrator.Hotfix(p.Hotfix),
 		Audience: p.Audience,
+		Affected: p.Affected,
 
 		Repository: cmp.Or(p.Repository, p.Hotfix.Repo),
 		DependsOn:  p.DependsOn, ReleaseTag: p.ReleaseTag,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // Stripe is the account that is asked which webhooks it could not deliver.
@@ -44,6 +46,10 @@ type Toss struct {
 	LookBack     Duration  `yaml:"look_back"`
 	BaseURL      string    `yaml:"base_url"`
 	AllowPrivate []Network `yaml:"allow_private"`
+	// Pending asks the environment's database for the payments of $from to $to that are
+	// not paid there: two columns, the payment key and the order id. After an incident
+	// Toss is asked what became of each.
+	Pending string `yaml:"pending"`
 }
 
 // longestLookBack is under the seven days for which ids are remembered: what was
@@ -62,6 +68,9 @@ func (k *checker) payments() {
 		k.baseURL("providers.toss", t.BaseURL, t.AllowPrivate)
 		k.speaksFor("providers.toss", t.Project, t.Environment, t.Component)
 		k.looksBack("providers.toss", t.LookBack, t.Grace, 24*time.Hour)
+		if e := k.c.Environment(t.Project, t.Environment); t.Pending != "" && (e == nil || !e.Database.EvidenceURL.IsSet()) {
+			k.wrong("providers.toss.pending", "there is no database to ask", "write database: {evidence_url: env:NAME} at the environment whose payments these are")
+		}
 		if k.c.Hooks.Toss == nil {
 			k.warn("providers.toss", "no webhook of Toss can arrive, so none can be missed and payments are not looked at", "add hooks.toss, or take providers.toss out")
 		}
@@ -96,4 +105,17 @@ func (k *checker) speaksFor(path, project, environment, component string) {
 	if component != "" && !slices.ContainsFunc(p.Components, func(c Component) bool { return c.ID == component }) {
 		k.wrong(path+".component", fmt.Sprintf("project %s has no component %q", project, component), "write one of its components, or leave it out")
 	}
+}
+
+// Environment is one by its names, nil when there is none; an empty environment is the first of kind production.
+func (c *Config) Environment(project, env string) *Environment {
+	for i := range c.Projects {
+		for j := range c.Projects[i].Environments {
+			e := &c.Projects[i].Environments[j]
+			if c.Projects[i].ID == project && (e.ID == env || env == "" && e.Kind == orchestrator.KindProduction) {
+				return e
+			}
+		}
+	}
+	return nil
 }

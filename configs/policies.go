@@ -86,6 +86,8 @@ func defaultTimings() map[string]Timing {
 		"cured_every":        ms(30 * time.Second),
 		"cured_consecutive":  {Value: 4, Count: true},
 		"cured_within":       ms(15 * time.Minute),
+		"mail_after":         ms(15 * time.Minute),
+		"mail_every":         ms(15 * time.Second),
 		"investigate_within": ms(4 * time.Hour),
 		"watch_every":        ms(30 * time.Second),
 		"watch_consecutive":  {Value: 60, Count: true},

@@ -59,6 +59,7 @@ func (k *checker) project(at string, p *Project) {
 	for i, name := range p.DependsOn {
 		k.oneOf(index(at+".depends_on", i), "the provider or project", name, append(k.upstreamIDs(), k.projectIDs()...)...)
 	}
+	k.affected(at, p)
 	switch {
 	case p.Audience != "":
 		k.oneOf(at+".audience", "the audience", p.Audience, k.audienceIDs()...)

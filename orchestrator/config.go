@@ -66,6 +66,10 @@ type Project struct {
 	Repository string  `json:"repository,omitempty"`
 	Match      []Match `json:"match,omitempty"`
 	Audience   string  `json:"audience,omitempty"`
+	// Affected is the audience of those whom an incident touched, a query over its window.
+	Affected string `json:"affected,omitempty"`
+	// Reconciles is set when its payments can be compared with the provider's.
+	Reconciles bool `json:"reconciles,omitempty"`
 	// ReleaseTag says how the tag of a release holds the commit: {commit} stands for
 	// it, * for anything; empty when tags are commits or names of deployments.
 	ReleaseTag string `json:"release_tag,omitempty"`
@@ -181,6 +185,10 @@ type Audience struct {
 	Emails []string `json:"emails,omitempty"`
 	CSV    string   `json:"csv,omitempty"`
 	Max    int      `json:"max,omitempty"`
+	// SQL is a query over $from and $to, the window of an incident; DB is the
+	// project/environment whose database it asks.
+	SQL string `json:"sql,omitempty"`
+	DB  string `json:"db,omitempty"`
 }
 
 // Policies are what people decided in advance.

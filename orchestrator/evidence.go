@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,7 +40,8 @@ func (o EvidenceOutput) Text() string {
 }
 
 // EvidenceOf lists what steps of an incident kept, oldest first, each under a name of its
-// own: what a later plan kept again has the number of that plan in it.
+// own: what a later plan kept again has the number of that plan in it, and what another
+// step kept the name of that step.
 func EvidenceOf(steps []*Step) []Evidence {
 	var out []Evidence
 	taken := map[string]bool{}
@@ -52,19 +54,28 @@ func EvidenceOf(steps []*Step) []Evidence {
 			if e.Name == "" || e.Blob == "" {
 				continue
 			}
-			if name := e.Name; taken[name] {
-				stem, ext, dot := strings.Cut(name, ".")
-				e.Name = stem + "-" + strconv.Itoa(st.Round)
-				if dot {
-					e.Name += "." + ext
-				}
+			free := func(name string) bool { return !taken[name] }
+			names := e.names(st)
+			if i := slices.IndexFunc(names, free); i >= 0 {
+				e.Name = names[i]
+				taken[e.Name] = true
+				out = append(out, e)
 			}
-			if taken[e.Name] {
-				continue
-			}
-			taken[e.Name] = true
-			out = append(out, e)
 		}
 	}
 	return out
+}
+
+// names are what evidence of a step can be called, the plain name first.
+func (e Evidence) names(st *Step) []string {
+	stem, ext, dot := strings.Cut(e.Name, ".")
+	if dot {
+		ext = "." + ext
+	}
+	round := strconv.Itoa(st.Round)
+	all := []string{e.Name, stem + "-" + round + ext, stem + "-" + st.ID + ext, stem + "-" + st.ID + "-" + round + ext}
+	if st.Round <= 1 {
+		return slices.Delete(all, 1, 2)
+	}
+	return all
 }

@@ -20,9 +20,11 @@ type Incident struct {
 	// OpenedSeq is the entry that opened it, whose words the title has.
 	OpenedSeq uint64 `json:"opened_seq,omitempty"`
 	// StartedAt is when it began for users, as far as the signals tell.
-	StartedAt int64    `json:"started_at"`
-	Ack       *Ack     `json:"ack,omitempty"`
-	Suspect   *Suspect `json:"suspect,omitempty"`
+	StartedAt int64 `json:"started_at"`
+	// EndedAt is when the symptom was found gone, 0 while it is not.
+	EndedAt int64    `json:"ended_at,omitempty"`
+	Ack     *Ack     `json:"ack,omitempty"`
+	Suspect *Suspect `json:"suspect,omitempty"`
 	// Runs lists the plans this incident has had; the last one leads.
 	Runs []Run `json:"runs,omitempty"`
 	// Requester is the person who asked for the rollback by hand.

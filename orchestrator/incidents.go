@@ -147,6 +147,7 @@ func (p *pass) move(l *loaded, event, why string) bool {
 		return false
 	}
 	l.inc.State, l.inc.Since = IncidentState(next), p.now
+	l.inc.ends(p.now)
 	p.s.open = nil
 	p.line(l, "backout", "incident is "+next+": "+why)
 	p.changed(l)

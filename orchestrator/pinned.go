@@ -36,6 +36,9 @@ func (s *State) Pinned(inc *Incident, steps []*Step) string {
 			open = append(open, w.Step)
 		}
 	}
+	if owed := owedText(steps); owed != "" {
+		open = append([]string{owed}, open...)
+	}
 	if len(open) > 0 {
 		parts = append(parts, "Open: "+strings.Join(open, ", "))
 	}

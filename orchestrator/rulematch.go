@@ -100,7 +100,7 @@ func (p *pass) vars(l *loaded) map[string]any {
 	return map[string]any{
 		"target": map[string]any{"probe": p.targetProbe(l)},
 		"steps":  steps, "answers": answers, "verdict": verdict, "timing": timing,
-		"incident": incidentVars(inc), "suspect": suspectVars(inc.Suspect),
+		"incident": incidentVars(inc, p.now), "suspect": suspectVars(inc.Suspect),
 		"env": p.envVars(inc), "project": p.projectVars(inc), "failing": int64(inc.Firing),
 	}
 }
@@ -143,12 +143,14 @@ func stepVars(st *Step) map[string]any {
 	return m
 }
 
-func incidentVars(inc *Incident) map[string]any {
+func incidentVars(inc *Incident, now int64) map[string]any {
+	from, to := inc.Impact(now)
 	return map[string]any{
 		"id": IncidentName(inc.N), "title": inc.Title, "severity": inc.Severity, "state": string(inc.State),
 		"project": inc.Project, "environment": inc.Environment, "component": inc.Component,
 		"started_at": inc.StartedAt, "failing": int64(inc.Firing), "distinct": int64(inc.Distinct),
 		"requested_by": inc.Requester, "switched_off": texts(inc.offList()),
+		"impact_from": from, "impact_to": to, "impact_ms": to - from,
 	}
 }
 
@@ -201,7 +203,7 @@ func (p *pass) envVars(inc *Incident) map[string]any {
 
 func (p *pass) projectVars(inc *Incident) map[string]any {
 	m := map[string]any{
-		"id": inc.Project, "vercel": "", "audience": "", "components": []any{}, "repository": "",
+		"id": inc.Project, "vercel": "", "audience": "", "affected": "", "reconciles": false, "components": []any{}, "repository": "",
 		"hotfix": map[string]any{"repo": "", "staging": "", "tests": ""},
 	}
 	pr, ok := p.s.Config().Project(inc.Project)
@@ -212,6 +214,7 @@ func (p *pass) projectVars(inc *Incident) map[string]any {
 	for _, c := range pr.Components {
 		components = append(components, c.ID)
 	}
+	m["affected"], m["reconciles"] = pr.Affected, pr.Reconciles
 	m["vercel"], m["audience"], m["components"], m["repository"] = pr.Vercel, pr.Audience, components, pr.Repository
 	m["hotfix"] = map[string]any{"repo": pr.Hotfix.Repo, "staging": pr.Hotfix.Staging, "tests": pr.Hotfix.Tests}
 	return m

@@ -18,10 +18,11 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		{Name: "vercel.rollback", Effect: true, Serving: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"project", "expect_serving", "target", "description?", "domains"}},
 		{Name: "vercel.promote", Effect: true, Serving: true, Forward: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"project", "commit", "expect_serving", "domains", "under_hold?"}},
 		{Name: "probe.target", Safety: orchestrator.Repeatable, CallTimeout: 15_000, Inputs: []string{"probes", "host"}},
+		{Name: "toss.reconcile", Safety: orchestrator.Repeatable, CallTimeout: 30_000, Inputs: []string{"from", "to"}},
 		{Name: "postgres.schema", Safety: orchestrator.Repeatable, CallTimeout: 15_000},
 		{Name: "probe.http", Safety: orchestrator.Repeatable, CallTimeout: 15_000, Inputs: []string{"probes"}},
 		{Name: "vercel.serving", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"project", "domains", "marker_path?", "marker_json?"}},
-		{Name: "sendgrid.notice", Effect: true, Chunked: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"kind", "audience", "same_as?"}},
+		{Name: "sendgrid.notice", Effect: true, Chunked: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"kind", "audience", "same_as?", "from?", "to?"}},
 		{Name: "status.publish", Effect: true, Safety: orchestrator.Repeatable, CallTimeout: 5_000, Inputs: []string{"kind", "components?"}},
 		{Name: "vercel.evidence", Safety: orchestrator.Repeatable, CallTimeout: 25_000, Inputs: []string{"project", "deployment"}},
 		{Name: "github.evidence", Safety: orchestrator.Repeatable, CallTimeout: 20_000, Inputs: []string{"repo", "base", "head"}},
@@ -40,7 +41,7 @@ func sampleSpecs() map[string]orchestrator.Spec {
 // sampleConfig has enough people for every approval, also with one away.
 func sampleConfig() *orchestrator.Config {
 	timings := map[string]int64{}
-	for _, name := range []string{"proven_every", "proven_within", "cured_every", "cured_consecutive", "cured_within", "investigate_within", "watch_every", "watch_consecutive", "watch_within", "respond_within"} {
+	for _, name := range []string{"proven_every", "proven_within", "cured_every", "cured_consecutive", "cured_within", "mail_after", "mail_every", "investigate_within", "watch_every", "watch_consecutive", "watch_within", "respond_within"} {
 		timings[name] = 1000
 	}
 	return &orchestrator.Config{

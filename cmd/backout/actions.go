@@ -21,6 +21,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/sendgrid"
 	"github.com/aimarketplace/backout/handlers/sentry"
 	"github.com/aimarketplace/backout/handlers/slack"
+	"github.com/aimarketplace/backout/handlers/toss"
 	"github.com/aimarketplace/backout/handlers/vercel"
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -53,7 +54,7 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 	if err := set.addProbes(cfg, logger); err != nil {
 		return nil, err
 	}
-	if err := set.addPayments(cfg, memory, logger); err != nil {
+	if err := set.addPayments(cfg, memory, blobs, logger); err != nil {
 		return nil, err
 	}
 	if g := cfg.Providers.GitHub; g != nil {
@@ -145,9 +146,13 @@ func (s *actionSet) addPeople(cfg *configs.Config, doc *orchestrator.Config, blo
 		s.chat = c
 	}
 	if sg := cfg.Providers.SendGrid; sg != nil {
+		ask, err := askers(cfg)
+		if err != nil {
+			return err
+		}
 		c, err := sendgrid.New(sendgrid.Options{
 			BaseURL: sg.BaseURL, APIKey: sg.APIKey.Reveal(), From: sg.From, FromName: sg.FromName, ReplyTo: sg.ReplyTo,
-			UnsubscribeGroup: sg.UnsubscribeGroup, Audiences: doc.Audiences, Projects: doc.Projects, Location: location(cfg.Instance.Timezone),
+			UnsubscribeGroup: sg.UnsubscribeGroup, Audiences: doc.Audiences, Ask: ask, Projects: doc.Projects, Location: location(cfg.Instance.Timezone),
 			Blobs: blobs, AllowPrivate: prefixes(sg.AllowPrivate), Logger: logger,
 		})
 		if err != nil {
@@ -197,14 +202,16 @@ func placeholders() (map[string]orchestrator.Action, error) {
 	g, err2 := github.New(github.Options{Token: unset})
 	m, err3 := sendgrid.New(sendgrid.Options{APIKey: unset, From: "unset@example.com", Blobs: noBlobs{}})
 	c, err4 := slack.New(slack.Options{BotToken: unset, SigningSecret: unset, Channel: unset})
+	t, err7 := toss.New(toss.Options{Key: unset})
 	q, err5 := prometheus.New(prometheus.Options{URL: "http://unset"})
 	e, err6 := sentry.New(sentry.Options{Token: unset, Org: unset})
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return nil, err
 	}
 	out := map[string]orchestrator.Action{}
 	for provider, actions := range map[string]map[string]orchestrator.Action{
 		"vercel": v.Actions(), "github": g.Actions(), "sendgrid": m.Actions(), "slack": c.Actions(),
+		"toss":       {"toss.reconcile": &toss.Reconcile{Client: t}},
 		"prometheus": q.Actions(), "sentry": e.Actions(),
 	} {
 		for name, a := range actions {

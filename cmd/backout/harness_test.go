@@ -90,6 +90,10 @@ type shopOptions struct {
 	CuredWithin, ProvenWithin, ProvenEvery string
 	// Cured is how often in a row the symptom must be gone, 2 when 0.
 	Cured int
+	// Buyers asks Database whom an incident touched and, with Payments, what is unpaid.
+	Buyers bool
+	// MailAfter is how long it must last before everybody is mailed, 1ms when empty.
+	MailAfter string
 	// Mode is that of the whole configuration, live when empty. With it, policy would
 	// do everything alone. Meter stands between Backout and the sandbox.
 	Mode  string
@@ -172,7 +176,13 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery, "Cured": s.o.Cured, "Watches": s.o.Watches, "Database": s.o.Database != "", "Switch": s.o.Switch}); err != nil {
+	values := struct {
+		shopOptions
+		URLs  sandbox.URLs
+		Data  string
+		Shops []int
+	}{s.o, s.o.Meter.before(s.t, s.urls), s.path("data"), s.shops()}
+	if err := tmpl.Execute(&b, values); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/handlers/bus"
 	"github.com/aimarketplace/backout/handlers/gateway"
 	"github.com/aimarketplace/backout/handlers/stripe"
 	"github.com/aimarketplace/backout/handlers/toss"
@@ -21,7 +23,7 @@ const (
 
 // addPayments adds the polls that find webhooks which did not arrive, and who is
 // asked before a webhook of Toss counts.
-func (s *actionSet) addPayments(cfg *configs.Config, memory orchestrator.Memory, logger *slog.Logger) error {
+func (s *actionSet) addPayments(cfg *configs.Config, memory orchestrator.Memory, blobs *bus.Bus, logger *slog.Logger) error {
 	if c := cfg.Providers.Stripe; c != nil {
 		client, err := stripeClient(c, logger)
 		if err != nil {
@@ -41,6 +43,9 @@ func (s *actionSet) addPayments(cfg *configs.Config, memory orchestrator.Memory,
 			return err
 		}
 		s.confirm = map[string]func(context.Context, gateway.Delivery, gateway.Decoded) gateway.Decoded{"toss": gateway.ConfirmToss(client)}
+		if err := s.addReconcile(cfg, client, blobs); err != nil {
+			return err
+		}
 		if cfg.Hooks.Toss == nil {
 			return nil // nothing can arrive, so nothing can be missed
 		}
@@ -52,6 +57,21 @@ func (s *actionSet) addPayments(cfg *configs.Config, memory orchestrator.Memory,
 			return client.Poll(ctx, w)
 		}})
 	}
+	return nil
+}
+
+// addReconcile adds the comparison of the shop's open payments with those at Toss.
+func (s *actionSet) addReconcile(cfg *configs.Config, client *toss.Client, blobs *bus.Bus) error {
+	c := cfg.Providers.Toss
+	if c.Pending == "" {
+		return nil
+	}
+	w, err := window(cfg, c.Project, c.Environment, c.Pending)
+	if err != nil {
+		return fmt.Errorf("providers.toss.pending: %w", err)
+	}
+	r := &toss.Reconcile{Client: client, Ask: w, Blobs: blobs, Project: c.Project, Environment: c.Environment}
+	s.all[r.Spec().Name] = r
 	return nil
 }
 

@@ -2,6 +2,7 @@ package sendgrid
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -46,9 +48,10 @@ func (p *people) add(place int, r recipient) {
 	p.all = append(p.all, r)
 }
 
-// audience reads the named audience now; all its errors are permanent, because
-// only a person can correct a list.
-func (c *Client) audience(id string) (*people, error) {
+// audience reads the audience of a notice now. What is wrong with a list is permanent,
+// because only a person can correct it; a database that does not answer is not.
+func (c *Client) audience(ctx context.Context, in order) (*people, error) {
+	id := in.Audience
 	i := slices.IndexFunc(c.opts.Audiences, func(a orchestrator.Audience) bool { return a.ID == id })
 	if i < 0 {
 		return nil, orchestrator.Permanent(fmt.Errorf("there is no audience %q in the configuration; nobody was mailed", id))
@@ -63,6 +66,11 @@ func (c *Client) audience(id string) (*people, error) {
 			return nil, orchestrator.Permanent(fmt.Errorf("reading audience %s: %w", id, err))
 		}
 	}
+	if a.SQL != "" {
+		if err := p.ask(ctx, c.opts.Ask[id], in, a.Max); err != nil {
+			return nil, fmt.Errorf("reading audience %s: %w", id, err)
+		}
+	}
 	switch {
 	case len(p.all) == 0:
 		return nil, orchestrator.Permanent(fmt.Errorf("audience %s is empty%s; nobody was mailed", id, p.leftOut()))
@@ -70,6 +78,30 @@ func (c *Client) audience(id string) (*people, error) {
 		return nil, orchestrator.Permanent(fmt.Errorf("audience %s has %d people, its max is %d; nobody was mailed. Look why it grew, or raise max", id, len(p.all), a.Max))
 	}
 	return p, nil
+}
+
+// ask reads an audience from its database: those of the window of the incident.
+func (p *people) ask(ctx context.Context, db Asker, in order, most int) error {
+	if db == nil {
+		return orchestrator.Permanent(errors.New("its database is not configured; nobody was mailed"))
+	}
+	if in.From <= 0 || in.To < in.From {
+		return orchestrator.Permanent(errors.New("it is a query over a window of time, and the notice names none (from, to); nobody was mailed"))
+	}
+	rows, err := db.Rows(ctx, time.UnixMilli(in.From), time.UnixMilli(in.To), most+1)
+	if err != nil {
+		return err
+	}
+	for n, row := range rows {
+		r := recipient{}
+		for i, field := range []*string{&r.Email, &r.Name, &r.Lang} {
+			if i < len(row) {
+				*field = row[i]
+			}
+		}
+		p.add(n+1, r)
+	}
+	return nil
 }
 
 func (p *people) readFile(path string) error {

@@ -21,6 +21,11 @@ type Blobs interface {
 	Blob(ctx context.Context, hash string) ([]byte, error)
 }
 
+// Asker asks a database for an audience: rows of email, name and language.
+type Asker interface {
+	Rows(ctx context.Context, from, to time.Time, most int) ([][]string, error)
+}
+
 // Options configure a Client.
 type Options struct {
 	// BaseURL is where the API is; empty means https://api.sendgrid.com.
@@ -35,6 +40,8 @@ type Options struct {
 	UnsubscribeGroup int
 	// Audiences are the only ones a notice can name.
 	Audiences []orchestrator.Audience
+	// Ask asks the databases of those audiences that are queries, by their ids.
+	Ask map[string]Asker
 	// Projects give components their titles in the reader's language.
 	Projects []orchestrator.Project
 	// Location is the time zone of times in mails; nil means UTC.

@@ -2,6 +2,7 @@ package sendgrid
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	htmltemplate "html/template"
@@ -21,6 +22,9 @@ var templates embed.FS
 const (
 	kindIdentified = "identified"
 	kindResolved   = "resolved"
+	// kindAffected goes to those whom it touched: what may be open for them, and that
+	// they need do nothing.
+	kindAffected = "affected"
 )
 
 // letter is a rendered mail in one language.
@@ -35,6 +39,7 @@ type facts struct {
 	Product   string
 	Component string
 	Started   string
+	Ended     string
 	Incident  string
 	Reply     bool
 }
@@ -58,7 +63,7 @@ func loadWording() (*wording, error) {
 	return &wording{text: text.Option("missingkey=error"), html: html.Option("missingkey=error")}, nil
 }
 
-func kinds() []string { return []string{kindIdentified, kindResolved} }
+func kinds() []string { return []string{kindAffected, kindIdentified, kindResolved} }
 
 // compose renders a notice of a kind in a language.
 func (w *wording) compose(kind, lang string, f facts) (letter, error) {
@@ -91,6 +96,10 @@ type order struct {
 	Title string `json:"title"`
 	// Started is when it began for users, in Unix milliseconds.
 	Started int64 `json:"started"`
+	// From and To are the window of the incident, in Unix milliseconds, for an audience
+	// that is a query; they are told as well.
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
 }
 
 // facts gathers what the letter in a language may tell.
@@ -105,14 +114,21 @@ func (c *Client) facts(call orchestrator.Call, in order, lang string) facts {
 	if f.Product == "" {
 		f.Product = call.Project
 	}
-	if in.Started > 0 {
-		at := time.UnixMilli(in.Started).In(c.opts.Location)
-		f.Started = at.Format("2 Jan 2006 15:04 MST")
-		if lang == "ko" {
-			f.Started = at.Format("2006년 1월 2일 15:04(MST)")
-		}
-	}
+	f.Started = c.moment(cmp.Or(in.Started, in.From), lang)
+	f.Ended = c.moment(in.To, lang)
 	return f
+}
+
+// moment is a time as people of a language write it, empty for none.
+func (c *Client) moment(ms int64, lang string) string {
+	if ms <= 0 {
+		return ""
+	}
+	at := time.UnixMilli(ms).In(c.opts.Location)
+	if lang == "ko" {
+		return at.Format("2006년 1월 2일 15:04(MST)")
+	}
+	return at.Format("2 Jan 2006 15:04 MST")
 }
 
 // componentTitle is the public name of a component, or nothing. A provider's

@@ -23,10 +23,10 @@ func TestLetters(t *testing.T) {
 		}}}
 		o.Location = time.FixedZone("KST", 9*60*60)
 	})
-	for _, kind := range []string{"identified", "resolved"} {
+	for _, kind := range []string{"affected", "identified", "resolved"} {
 		for name, more := range map[string]map[string]any{
 			"plain": {},
-			"full":  {"component": "checkout", "started": 1763920980000, "title": "Market <&> Co\nBcc: x"},
+			"full":  {"component": "checkout", "started": 1763920980000, "to": 1763921220000, "title": "Market <&> Co\nBcc: x"},
 		} {
 			inputs := map[string]any{"kind": kind, "audience": "two"}
 			maps.Copy(inputs, more)

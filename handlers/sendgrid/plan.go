@@ -22,7 +22,7 @@ func (n *notice) Spec() orchestrator.Spec {
 	return orchestrator.Spec{
 		Name: noticeAction, Effect: true, Safety: orchestrator.Verifiable, Chunked: true,
 		CallTimeout: 20_000, Settle: 30_000,
-		Inputs:      []string{"kind", "audience", "same_as?", "component?", "title?", "started?"},
+		Inputs:      []string{"kind", "audience", "same_as?", "component?", "title?", "started?", "from?", "to?"},
 		Permissions: []string{"Mail Send"},
 	}
 }
@@ -81,7 +81,7 @@ func readOrder(call orchestrator.Call) (order, error) {
 	}
 	switch {
 	case !slices.Contains(kinds(), in.Kind):
-		return in, orchestrator.Permanent(fmt.Errorf("there is no notice of kind %q; there are %s", in.Kind, strings.Join(kinds(), " and ")))
+		return in, orchestrator.Permanent(fmt.Errorf("there is no notice of kind %q; there are %s", in.Kind, enumerated(kinds())))
 	case in.Audience == "":
 		return in, orchestrator.Permanent(errors.New("a notice names its audience; there is no default"))
 	}
@@ -91,7 +91,7 @@ func readOrder(call orchestrator.Call) (order, error) {
 // addressed is who gets the notice, with a remark about addresses left out.
 func (n *notice) addressed(ctx context.Context, in order) ([]recipient, string, error) {
 	if in.SameAs == "" {
-		p, err := n.audience(in.Audience)
+		p, err := n.audience(ctx, in)
 		if err != nil {
 			return nil, "", err
 		}
@@ -144,4 +144,10 @@ func samples(all []recipient) string {
 		shown = append(shown, masked(all[i*len(all)/min(3, len(all))].Email))
 	}
 	return strings.Join(shown, ", ")
+}
+
+// enumerated is "a, b and c".
+func enumerated(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }

@@ -57,7 +57,7 @@ func TestPlan_refusals(t *testing.T) {
 	for _, tt := range []struct{ kind, audience, says string }{
 		{"identified", "everyone", `no audience "everyone"`},
 		{"identified", "", "names its audience"},
-		{"guessed", "ops", `no notice of kind "guessed"; there are identified and resolved`},
+		{"guessed", "ops", `no notice of kind "guessed"; there are affected, identified and resolved`},
 		{"identified", "none", "is empty; 1 left out"},
 		{"identified", "grown", "has 12 people, its max is 10"},
 		{"identified", "no_column", "no column email"},
