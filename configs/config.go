@@ -47,6 +47,8 @@ type Instance struct {
 	SnapshotEvery Duration `yaml:"snapshot_every"`
 	// Timezone is an IANA name; times shown to people are in it.
 	Timezone string `yaml:"timezone"`
+	// Digest is when the ops channel is told of the last day, as 09:00 in Timezone, or none.
+	Digest string `yaml:"digest"`
 	// ControlProbes are addresses of unrelated hosts; when all of them fail, Backout
 	// itself is cut off and believes no failure of a probe.
 	ControlProbes []string `yaml:"control_probes"`
@@ -224,6 +226,7 @@ func defaults() *Config {
 			AdminListen: "127.0.0.1:8080",
 			Data:        "backout-data",
 			Timezone:    "UTC",
+			Digest:      "09:00",
 
 			SnapshotEvery: Duration(time.Hour),
 		},

@@ -93,6 +93,9 @@ func (k *checker) instance() {
 	if in.Data == "" {
 		k.wrong("instance.data", "the data needs a folder", "write one such as /var/lib/backout")
 	}
+	if _, ok := in.DigestAt(); !ok && in.Digest != noDigest {
+		k.wrong("instance.digest", fmt.Sprintf("%q is no time of the day", in.Digest), "write one such as \"09:00\", or none")
+	}
 	if _, err := time.LoadLocation(in.Timezone); err != nil || in.Timezone == "" || in.Timezone == "Local" {
 		k.wrong("instance.timezone", fmt.Sprintf("the time zone %q is not known", in.Timezone), "write an IANA name such as Asia/Seoul")
 	}

@@ -99,6 +99,7 @@ func (p *pass) watchPromotion(project, env string, pr promotion) {
 	if pr.rollback {
 		return
 	}
+	p.tellSoon(project, env)
 	for _, spec := range p.s.Config().watchesOf(project, env) {
 		p.s.meta.NextWatch++
 		p.s.saveWatch(&DeployWatch{

@@ -201,6 +201,8 @@ func (p *pass) record(r *Record) error {
 		p.foldDeployments(r.Deploys)
 	case r.Migrations != nil:
 		p.foldMigrations(r.Migrations)
+	case r.Digest != nil:
+		p.foldDigest(r.Digest)
 	case r.Schema != nil:
 		p.foldSchema(r.Schema)
 	case r.Timer != nil:

@@ -117,6 +117,9 @@ func (p *pass) standingTimer(t *TimerFired) {
 	if strings.HasPrefix(t.Name, holdTimer) {
 		p.holdOver(t.Name)
 	}
+	if strings.HasPrefix(t.Name, toldTimer) {
+		p.tellVerdict(t.Name)
+	}
 	if t.Name == heldTimer {
 		p.s.meta.HeldTimer = 0
 		p.reviewHeld()

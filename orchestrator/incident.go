@@ -332,6 +332,8 @@ type EnvState struct {
 	RolledBack bool   `json:"rolled_back,omitempty"`
 	// Hinted is set while Promoted was told and not seen at the provider.
 	Hinted bool `json:"hinted,omitempty"`
+	// Told is the deployment of which the ops channel was told last.
+	Told string `json:"told,omitempty"`
 	// Webhooks are the recent distinct webhook failures.
 	Webhooks []WebhookAt `json:"webhooks,omitempty"`
 }

@@ -142,14 +142,14 @@ func (p *pass) switched(old *Config, by string) {
 	for i, w := range p.s.switches(old, p.s.Config(), or(by, "the configuration file, at a start,")) {
 		w.At = p.now
 		p.s.save(BucketShadow, shadowKey(shadowSwitch, StepRef{N: p.seq, Ordinal: i}), &w)
-		p.announce(w.Sentence())
+		p.announce("The configuration of Backout changed", w.Sentence())
 	}
 }
 
-// announce tells those who run Backout of a change of how it works: a line in the
+// announce tells those who run Backout what belongs to no incident: a line in the
 // incident about Backout itself, and a message of its own in the ops channel. It
 // pages nobody.
-func (p *pass) announce(text string) {
+func (p *pass) announce(title, text string) {
 	l := p.openIncident(SelfProject, selfEnvironment)
 	if l == nil || !l.inc.State.Open() {
 		l = p.create(&Incident{
@@ -164,7 +164,7 @@ func (p *pass) announce(text string) {
 	}
 	inc := l.inc
 	card := Card{Channel: cfg.OpsChannel, Incident: CardIncident{
-		ID: IncidentName(inc.N), Title: "The configuration of Backout changed", State: string(inc.State), Severity: "info", Summary: []string{clip(text, 600)},
+		ID: IncidentName(inc.N), Title: title, State: string(inc.State), Severity: "info", Summary: []string{clip(text, 1500)},
 	}}
 	st := &Step{StepRef: StepRef{N: inc.N, Ordinal: extraOrdinal + inc.Extra}, ID: "announce", State: StepBlocked, Since: p.now, Inputs: encoded(card)}
 	st.Extra = &Node{

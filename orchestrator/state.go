@@ -77,6 +77,8 @@ type Meta struct {
 	Silences  int   `json:"silences,omitempty"`
 	Held      int   `json:"held,omitempty"`
 	HeldTimer int64 `json:"held_timer,omitempty"`
+	// DigestDay is the day of the last digest.
+	DigestDay string `json:"digest_day,omitempty"`
 	// NextWatch is the number of the watch that was started last.
 	NextWatch uint64 `json:"next_watch,omitempty"`
 	// Spent is what each source has sent in its minute.

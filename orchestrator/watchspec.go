@@ -127,13 +127,15 @@ func (c *Config) readings() []Reading {
 func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 	switch {
 	case s.meta.FoldVersion < 2:
-		return r.Reading == nil && r.Upstream == nil && r.Migrations == nil && r.Schema == nil // the log cannot take it yet
+		return r.Reading == nil && r.Upstream == nil && r.Migrations == nil && r.Schema == nil && r.Digest == nil // the log cannot take it yet
 	case r.Upstream != nil:
 		return s.upstreamChanges(r.Upstream)
 	case r.Deploys != nil:
 		return s.deploysWorth(r.Deploys)
 	case r.Migrations != nil:
 		return s.migrationsWorth(r.Migrations)
+	case r.Digest != nil:
+		return s.digestWorth(r.Digest)
 	case r.Schema != nil:
 		return s.schemaWorth(r.Schema)
 	case r.Obs != nil:

@@ -69,6 +69,9 @@ type shopOptions struct {
 	Repository string
 	// Switch gives checkout a switch at Vercel, with a proof on the site.
 	Switch bool
+	// SwitchSQL gives it a row of Database instead, SwitchHTTP a service at this address.
+	SwitchSQL  bool
+	SwitchHTTP string
 	// Controls is the address of the control probes; with it, Backout asks a probe, too.
 	Controls string
 	// Watches watches promotions by Prometheus, Sentry and a probe.

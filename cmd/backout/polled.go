@@ -16,6 +16,7 @@ import (
 // its own, so that none waits for another.
 func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, logger *slog.Logger) error {
 	s.watchProbes(doc)
+	s.addDigest(cfg)
 	if err := s.watchDatabases(cfg, doc); err != nil {
 		return err
 	}
