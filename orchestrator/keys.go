@@ -101,9 +101,19 @@ func parseStepTimer(n uint64, name string) (StepRef, bool) {
 }
 
 // seenKey groups ids by day, so that whole days can be dropped.
-func seenKey(day int64, origin, id string) []byte {
-	h := sha256.Sum256([]byte(origin + "\x00" + id))
-	return append(dayKey(day), h[:16]...)
+func (s *State) seenKey(day int64, origin, id string) []byte {
+	return append(dayKey(day), s.idSum(origin, id)...)
+}
+
+// idSum is what an id is kept under. The newest one is known: an event is looked for
+// first and remembered then.
+func (s *State) idSum(origin, id string) []byte {
+	k := &s.idKept
+	if k.origin != origin || k.id != id || k.sum == nil {
+		sum := sha256.Sum256([]byte(origin + "\x00" + id))
+		k.origin, k.id, k.sum = origin, id, sum[:16]
+	}
+	return k.sum
 }
 
 func dayKey(day int64) []byte {

@@ -1,9 +1,6 @@
 package orchestrator
 
-import (
-	"crypto/sha256"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // seenDays is for how many days ids are remembered.
 const seenDays = 7
@@ -27,13 +24,12 @@ func (s *State) Seen(origin, id string, now int64) (Seen, bool) {
 // new and must be looked for on each of the days, so it is hashed once and days
 // without any id are passed over.
 func (s *State) seenBefore(origin, id string, now int64) (key []byte, found bool) {
-	sum := sha256.Sum256([]byte(origin + "\x00" + id))
 	for d := range int64(seenDays + 1) {
 		day := now/dayMS - d
 		if s.dayIsEmpty(day) {
 			continue
 		}
-		key = append(dayKey(day), sum[:16]...)
+		key = s.seenKey(day, origin, id)
 		if s.view.Get(BucketSeen, key) != nil {
 			return key, true
 		}
@@ -44,7 +40,7 @@ func (s *State) seenBefore(origin, id string, now int64) (key []byte, found bool
 // remember keeps what became of an id.
 func (s *State) remember(origin, id string, now int64, v *Seen) {
 	s.days[now/dayMS] = true
-	s.save(BucketSeen, seenKey(now/dayMS, origin, id), v)
+	s.save(BucketSeen, s.seenKey(now/dayMS, origin, id), v)
 }
 
 // dayIsEmpty reports whether no id is remembered of a day. A day is looked at

@@ -37,6 +37,11 @@ type State struct {
 	watching []DeployWatch
 	// days says of the days that were looked at whether an id is remembered of them.
 	days map[int64]bool
+	// idKept is the id that was hashed last.
+	idKept struct {
+		origin, id string
+		sum        []byte
+	}
 	// ledgers are decoded ledgers by environment; touched the environments whose verdict
 	// may be another one after this entry.
 	ledgers   map[string][]ledgerRow
