@@ -65,7 +65,7 @@ func buildActions(cfg *configs.Config, doc *orchestrator.Config, blobs *bus.Bus,
 		maps.Copy(set.all, c.Actions())
 		set.watchRepositories(c, cfg, logger)
 	}
-	if err := set.addPolled(cfg, doc, logger); err != nil {
+	if err := set.addPolled(cfg, doc, keep, logger); err != nil {
 		return nil, err
 	}
 	if err := set.addSwitches(cfg, logger); err != nil {
@@ -252,6 +252,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	all[orchestrator.SchemaAction] = schema
+	inspect, err := postgres.NewInspect(nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, inspect.Actions())
 	maps.Copy(all, flag.Components{}.Actions())
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {

@@ -14,10 +14,10 @@ import (
 
 // addPolled adds what Backout asks by itself, besides what serves: each is a source of
 // its own, so that none waits for another.
-func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, logger *slog.Logger) error {
+func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, keep keeper, logger *slog.Logger) error {
 	s.watchProbes(doc)
 	s.addDigest(cfg)
-	if err := s.watchDatabases(cfg, doc); err != nil {
+	if err := s.watchDatabases(cfg, doc, keep); err != nil {
 		return err
 	}
 	if err := s.addPrisma(cfg); err != nil {
@@ -70,7 +70,7 @@ func (s *actionSet) watchSupabase(cfg *configs.Config, doc *orchestrator.Config,
 }
 
 // watchDatabases adds the queries, as sources and as a read for gates.
-func (s *actionSet) watchDatabases(cfg *configs.Config, doc *orchestrator.Config) error {
+func (s *actionSet) watchDatabases(cfg *configs.Config, doc *orchestrator.Config, keep keeper) error {
 	var all []postgres.Database
 	for i, p := range doc.Projects {
 		for j, e := range p.Environments {
@@ -94,6 +94,11 @@ func (s *actionSet) watchDatabases(cfg *configs.Config, doc *orchestrator.Config
 	s.sources = append(append(s.sources, evidence.Sources()...), schema.Sources()...)
 	maps.Copy(s.all, evidence.Actions())
 	s.all[orchestrator.SchemaAction] = schema
+	inspect, err := postgres.NewInspect(all, postgres.Keeper(keep))
+	if err != nil {
+		return err
+	}
+	maps.Copy(s.all, inspect.Actions())
 	return nil
 }
 
