@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -34,6 +35,8 @@ type demoWorld struct {
 	nats     string
 	public   string
 	died     chan struct{}
+	// waits are the goroutines that wait for the end of a child.
+	waits sync.WaitGroup
 	// config is the template of the configuration.
 	config string
 }
@@ -157,12 +160,12 @@ func (w *demoWorld) child(ctx context.Context, log string, env []string, name st
 	}
 	w.children = append(w.children, cmd)
 	ended := make(chan error, 1)
-	go func() {
+	w.waits.Go(func() {
 		ended <- cmd.Wait()
 		if log == "backout.log" {
 			close(w.died)
 		}
-	}()
+	})
 	timeout := time.NewTimer(30 * time.Second)
 	defer timeout.Stop()
 	select {
@@ -197,10 +200,22 @@ func (f *firstLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// childStops is how long a child may take to stop before it is killed.
+const childStops = 10 * time.Second
+
+// close stops the children and waits for their ends: they write into the demo's folder
+// until then.
 func (w *demoWorld) close() {
 	for _, c := range slices.Backward(w.children) {
 		_ = c.Process.Signal(os.Interrupt)
 	}
+	late := time.AfterFunc(childStops, func() {
+		for _, c := range w.children {
+			_ = c.Process.Kill()
+		}
+	})
+	defer late.Stop()
+	w.waits.Wait()
 }
 
 // waitServing waits until Backout has read from Vercel what serves.
