@@ -30,17 +30,8 @@ func (s *State) Pinned(inc *Incident, steps []*Step) string {
 		return ""
 	}
 	parts := []string{s.goneBack(inc, back, proven, cured), "Not over yet: " + s.heldText(inc)}
-	var open []string
-	for _, w := range s.WaitsOn(inc, steps) {
-		if w.Step != "" {
-			open = append(open, w.Step)
-		}
-	}
-	if owed := owedText(steps); owed != "" {
-		open = append([]string{owed}, open...)
-	}
-	if len(open) > 0 {
-		parts = append(parts, "Open: "+strings.Join(open, ", "))
+	if open := s.openText(inc, steps); open != "" {
+		parts = append(parts, "Open: "+open)
 	}
 	if inc.CheckSuspect != "" {
 		parts = append(parts, inc.CheckSuspect)
@@ -50,6 +41,25 @@ func (s *State) Pinned(inc *Incident, steps []*Step) string {
 		owner = "owner " + inc.Ack.By
 	}
 	return strings.Join(append(parts, owner), ". ")
+}
+
+// openText names what a person has to do yet: what is owed to users, what is asked,
+// and when users are to hear more.
+func (s *State) openText(inc *Incident, steps []*Step) string {
+	var open []string
+	if owed := owedText(steps); owed != "" {
+		open = append(open, owed)
+	}
+	for _, st := range steps {
+		asked := st.State == StepAwaiting || st.State == StepUnknown || st.State == StepFailed && st.Waiting != ""
+		if node := s.Node(inc, st); node != nil && asked && st.Chunk == 0 {
+			open = append(open, titled(node)+" ("+st.ID+")")
+		}
+	}
+	if inc.UpdateDue > 0 {
+		open = append(open, "next user update due "+moment(inc.UpdateDue, s.meta.Now))
+	}
+	return strings.Join(open, ", ")
 }
 
 // goneBack says what serves and how that is known.
