@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/google/btree"
 	"go.etcd.io/bbolt"
@@ -16,10 +17,11 @@ type layer struct {
 	count, bytes int
 }
 
-// rows are those of one bucket. The index answers most questions without a search.
+// rows are those of one bucket. The index answers most questions; the tree is made by
+// the first scan, since most buckets are not scanned between two commits.
 type rows struct {
-	tree  *btree.BTreeG[row]
 	index map[string]row
+	tree  *btree.BTreeG[row]
 }
 
 // row is a record; gone says that it was deleted.
@@ -38,10 +40,12 @@ const degree = 32
 func (l *layer) set(b orchestrator.Bucket, r row) {
 	t := l.buckets[b]
 	if t == nil {
-		t = &rows{tree: btree.NewG(degree, earlier), index: map[string]row{}}
+		t = &rows{index: map[string]row{}}
 		l.buckets[b] = t
 	}
-	t.tree.ReplaceOrInsert(r)
+	if t.tree != nil {
+		t.tree.ReplaceOrInsert(r)
+	}
 	t.index[string(r.key)] = r
 	l.count++
 	l.bytes += len(r.key) + len(r.value)
@@ -65,11 +69,33 @@ func (l *layer) from(b orchestrator.Bucket, start []byte) *layerRows {
 	it := &layerRows{at: start}
 	if l != nil {
 		if t := l.buckets[b]; t != nil {
-			it.tree = t.tree
+			it.tree = t.ordered()
 		}
 	}
 	it.fill()
 	return it
+}
+
+// ordered is the tree of the rows. Only whoever uses the view may ask for it.
+func (t *rows) ordered() *btree.BTreeG[row] {
+	if t.tree == nil {
+		t.tree = btree.NewG(degree, earlier)
+		for _, r := range t.index {
+			t.tree.ReplaceOrInsert(r)
+		}
+	}
+	return t.tree
+}
+
+// sorted are the rows in key order. It leaves the tree alone, which a scan may make
+// meanwhile.
+func (t *rows) sorted() []row {
+	all := make([]row, 0, len(t.index))
+	for _, r := range t.index {
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b row) int { return bytes.Compare(a.key, b.key) })
+	return all
 }
 
 // layerRows walks through a tree in pieces, because the tree itself only calls back.
@@ -117,24 +143,24 @@ func (it *layerRows) next() {
 
 // write puts the rows into a transaction, in key order.
 func (l *layer) write(tx *bbolt.Tx) error {
-	var err error
 	for _, b := range orchestrator.Buckets() {
 		t := l.buckets[b]
 		if t == nil {
 			continue
 		}
 		bucket := tx.Bucket([]byte(b))
-		t.tree.Ascend(func(r row) bool {
-			if r.gone {
-				err = bucket.Delete(r.key)
-			} else {
-				err = bucket.Put(r.key, r.value)
+		for _, r := range t.sorted() {
+			if err := r.write(bucket); err != nil {
+				return err
 			}
-			return err == nil
-		})
-		if err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+func (r row) write(to *bbolt.Bucket) error {
+	if r.gone {
+		return to.Delete(r.key)
+	}
+	return to.Put(r.key, r.value)
 }

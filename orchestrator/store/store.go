@@ -123,7 +123,10 @@ func addBuckets(tx *bbolt.Tx) error {
 
 // Begin opens the one view that may be written.
 func (s *Store) Begin() (*View, error) {
-	v := &View{live: newLayer()}
+	v := &View{live: newLayer(), filters: map[orchestrator.Bucket]*filter{}}
+	for _, b := range filtered() {
+		v.filters[b] = newFilter()
+	}
 	return v, s.see(v)
 }
 
@@ -135,6 +138,9 @@ func (s *Store) see(v *View) error {
 	}
 	old := s.base
 	s.base, v.base = tx, &committed{tx: tx}
+	for b, f := range v.filters {
+		f.takeIn(tx.Bucket([]byte(b)))
+	}
 	return rollback(old)
 }
 

@@ -14,6 +14,8 @@ import (
 type View struct {
 	base         *committed
 	frozen, live *layer
+	// filters spare the search in the last commit for what is not there.
+	filters map[orchestrator.Bucket]*filter
 }
 
 // Get implements orchestrator.View.
@@ -24,11 +26,17 @@ func (v *View) Get(b orchestrator.Bucket, key []byte) []byte {
 	if value, known := v.frozen.get(b, key); known {
 		return value
 	}
+	if f := v.filters[b]; f != nil && f.lacks(key) {
+		return nil
+	}
 	return v.base.Get(b, key)
 }
 
 // Put implements orchestrator.View.
 func (v *View) Put(b orchestrator.Bucket, key, value []byte) {
+	if f := v.filters[b]; f != nil {
+		f.add(key)
+	}
 	v.live.set(b, row{key: key, value: value})
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/aimarketplace/backout/orchestrator/store"
 )
 
+// bucket is one with a filter; those without one are less.
+const bucket = orchestrator.BucketSeen
+
 // viewWorld does the same to a store and to a view in memory.
 type viewWorld struct {
 	t     *testing.T
@@ -57,17 +60,17 @@ func (w *viewWorld) step() {
 	switch n := w.rng.IntN(100); {
 	case n < 55:
 		k, v := w.key(), fmt.Append(nil, w.rng.Int())
-		w.view.Put(orchestrator.BucketEnv, k, v)
-		w.model.Put(orchestrator.BucketEnv, k, v)
+		w.view.Put(bucket, k, v)
+		w.model.Put(bucket, k, v)
 	case n < 75:
 		k := w.key()
-		w.view.Delete(orchestrator.BucketEnv, k)
-		w.model.Delete(orchestrator.BucketEnv, k)
+		w.view.Delete(bucket, k)
+		w.model.Delete(bucket, k)
 	case n < 85:
 		w.commit()
 	case n < 95:
 		k := w.key()
-		if got, want := string(w.view.Get(orchestrator.BucketEnv, k)), string(w.model.Get(orchestrator.BucketEnv, k)); got != want {
+		if got, want := string(w.view.Get(bucket, k)), string(w.model.Get(bucket, k)); got != want {
 			w.t.Fatalf("%s is %q, want %q", k, got, want)
 		}
 	default:
@@ -120,8 +123,8 @@ func (w *viewWorld) hash(model *orchestrator.MemoryView) string {
 	defer s.Close()
 	v, err := s.Begin()
 	w.must(err)
-	model.Scan(orchestrator.BucketEnv, nil, nil, func(k, val []byte) bool {
-		v.Put(orchestrator.BucketEnv, k, val)
+	model.Scan(bucket, nil, nil, func(k, val []byte) bool {
+		v.Put(bucket, k, val)
 		return true
 	})
 	w.must(s.Commit(v))
@@ -132,7 +135,7 @@ func (w *viewWorld) hash(model *orchestrator.MemoryView) string {
 
 func scan(v orchestrator.View, prefix string, start []byte, most int) []string {
 	var out []string
-	v.Scan(orchestrator.BucketEnv, []byte(prefix), start, func(k, val []byte) bool {
+	v.Scan(bucket, []byte(prefix), start, func(k, val []byte) bool {
 		out = append(out, string(k)+"="+string(val))
 		return len(out) < most
 	})
