@@ -7,8 +7,9 @@ const seenDays = 7
 
 // Seen is what became of an event, for `why EVENT`.
 type Seen struct {
-	N   uint64 `json:"n,omitempty"`
-	Why string `json:"why"`
+	N uint64 `json:"n,omitempty"`
+	// Why is not kept where it is what nearly every signal has: see joined.
+	Why string `json:"why,omitempty"`
 	At  int64  `json:"at"`
 	Seq uint64 `json:"seq"`
 }
@@ -17,7 +18,21 @@ type Seen struct {
 func (s *State) Seen(origin, id string, now int64) (Seen, bool) {
 	var v Seen
 	key, found := s.seenBefore(origin, id, now)
-	return v, found && s.load(BucketSeen, key, &v)
+	found = found && s.load(BucketSeen, key, &v)
+	if found && v.Why == "" {
+		v.Why = s.joined(v.N)
+	}
+	return v, found
+}
+
+// joined is what became of a signal that came to an incident which was open for its
+// place already: in a storm, of all but the first.
+func (s *State) joined(n uint64) string {
+	l := s.incident(n)
+	if l == nil {
+		return "joined " + IncidentName(n)
+	}
+	return "joined " + IncidentName(n) + ", which is open for " + l.inc.Project + "/" + l.inc.Environment
 }
 
 // seenBefore finds the key under which an id is remembered. Nearly every id is
@@ -40,6 +55,9 @@ func (s *State) seenBefore(origin, id string, now int64) (key []byte, found bool
 // remember keeps what became of an id.
 func (s *State) remember(origin, id string, now int64, v *Seen) {
 	s.days[now/dayMS] = true
+	if v.N > 0 && v.Why == s.joined(v.N) {
+		v = &Seen{N: v.N, At: v.At, Seq: v.Seq}
+	}
 	s.save(BucketSeen, s.seenKey(now/dayMS, origin, id), v)
 }
 
