@@ -80,6 +80,8 @@ type Approve struct {
 	Else      string   `json:"else,omitempty"`
 	// Reason is set when an approval must carry a reason.
 	Reason bool `json:"reason,omitempty"`
+	// Confirm is ConfirmName when each approval must carry the name of what is changed.
+	Confirm string `json:"confirm,omitempty"`
 }
 
 // What happens when nobody answers in time (Approve.Else, Ask.Else).

@@ -131,7 +131,11 @@ func (p *pass) commandApprove(c *Command, l *loaded, st *Step, who Person) {
 		p.refuseCommand(c, "this approval needs a reason: add --reason \"...\"")
 		return
 	}
-	p.vote(l, st, node, Vote{By: who.ID, At: p.now, Reason: c.Text})
+	if why := misnamed(st, c.Args["confirm"]); why != "" {
+		p.refuseCommand(c, why)
+		return
+	}
+	p.vote(l, st, node, Vote{By: who.ID, At: p.now, Reason: c.Text, Typed: c.Args["confirm"]})
 	text := "approved: " + st.Preview.Text
 	if len(st.Approval.Votes) < st.Approval.Quorum {
 		text = "counted; waits for " + st.Waiting

@@ -127,6 +127,9 @@ func approvalText(a *orchestrator.Approve) string {
 	if a.Reason {
 		parts = append(parts, "with a reason")
 	}
+	if a.Confirm != "" {
+		parts = append(parts, "the name typed back")
+	}
 	if a.Within != "" {
 		parts = append(parts, "within "+string(a.Within))
 	}

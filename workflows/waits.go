@@ -97,7 +97,7 @@ func (pb *playbook) parseApprove(s *step, f fieldset) *orchestrator.Approve {
 		return &orchestrator.Approve{Policy: true}
 	}
 	what := f.what + ": approve"
-	a, ok := pb.open(e.val, what, "policy", "roles", "quorum", "requester", "within", "else", "reason")
+	a, ok := pb.open(e.val, what, "policy", "roles", "quorum", "requester", "within", "else", "reason", "confirm")
 	if !ok {
 		return nil
 	}
@@ -109,6 +109,7 @@ func (pb *playbook) parseApprove(s *step, f fieldset) *orchestrator.Approve {
 		Within:    a.wait("within", &s.exprs),
 		Else:      a.oneOf("else", orchestrator.ElseEscalate, orchestrator.ElsePage, orchestrator.ElseStop, orchestrator.ElseSkip),
 		Reason:    a.oneOf("reason", "required") != "",
+		Confirm:   a.oneOf("confirm", orchestrator.ConfirmName),
 	}
 	pb.finishApprove(out, a, what)
 	return out

@@ -19,6 +19,9 @@ func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, log
 	if err := s.watchDatabases(cfg, doc); err != nil {
 		return err
 	}
+	if err := s.addAccess(cfg); err != nil {
+		return err
+	}
 	if err := s.addPrisma(cfg); err != nil {
 		return err
 	}
