@@ -109,10 +109,22 @@ func (pb *playbook) parseApprove(s *step, f fieldset) *orchestrator.Approve {
 		Within:    a.wait("within", &s.exprs),
 		Else:      a.oneOf("else", orchestrator.ElseEscalate, orchestrator.ElsePage, orchestrator.ElseStop, orchestrator.ElseSkip),
 		Reason:    a.oneOf("reason", "required") != "",
-		Confirm:   a.oneOf("confirm", orchestrator.ConfirmName),
+		Confirm:   pb.parseConfirm(a),
 	}
 	pb.finishApprove(out, a, what)
 	return out
+}
+
+// parseConfirm reads what each approval must type back: typed_name, alone or in a list.
+func (pb *playbook) parseConfirm(a fieldset) string {
+	for _, w := range a.words("confirm") {
+		if w.text != orchestrator.ConfirmName {
+			pb.fail(w.at, "write confirm: "+orchestrator.ConfirmName, "%s: confirm cannot be %q", a.what, w.text)
+			continue
+		}
+		return w.text
+	}
+	return ""
 }
 
 // finishApprove makes sure that the wait for people has a deadline and an end;
