@@ -112,24 +112,24 @@ func (p *pass) commandWrites(c *Command, l *loaded, who Person) {
 	p.besides(c, l, beside{id: "writes_" + or(c.Args["action"], SwitchOff), title: title, spec: AccessSpec(action)})
 }
 
-// dataAtRisk reports whether a query says so that was configured to.
-func (p *pass) dataAtRisk(l *loaded) bool {
-	if !p.tally(l).sources[ReadSQL] {
-		return false
-	}
-	pr, ok := p.s.Config().Project(l.inc.Project)
+// dataAtRisk reports whether a query of the environment says so that was configured to.
+func (p *pass) dataAtRisk(inc *Incident) bool {
+	pr, ok := p.s.Config().Project(inc.Project)
 	if !ok {
 		return false
 	}
-	e, ok := pr.Environment(l.inc.Environment)
+	e, ok := pr.Environment(inc.Environment)
 	if !ok {
 		return false
 	}
-	for _, sig := range p.s.Signals(l.inc.N, maxSignals) {
-		for i := range e.Signals {
-			if sig.Source == ReadSQL && sig.Name == ReadSQL+" "+e.Signals[i].ID && e.Signals[i].DataAtRisk {
-				return true
-			}
+	for i := range e.Signals {
+		if !e.Signals[i].DataAtRisk {
+			continue
+		}
+		var w Watch
+		r := Reading{Kind: ReadSQL, ID: e.Signals[i].ID, Project: inc.Project, Environment: inc.Environment}
+		if p.s.load(BucketWatch, r.key(), &w) && w.Firing {
+			return true
 		}
 	}
 	return false
