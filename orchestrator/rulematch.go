@@ -98,7 +98,7 @@ func (p *pass) vars(l *loaded) map[string]any {
 		timing[k] = v
 	}
 	incident := incidentVars(inc)
-	incident["data_at_risk"] = p.dataAtRisk(inc)
+	incident["data_at_risk"], incident["switchable"] = p.dataAtRisk(inc), p.s.switchOf(inc.Project, inc.Component) != ""
 	return map[string]any{
 		"target": map[string]any{"probe": p.targetProbe(l)},
 		"steps":  steps, "answers": answers, "verdict": verdict, "timing": timing,

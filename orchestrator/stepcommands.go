@@ -203,7 +203,7 @@ func (p *pass) commandChoice(c *Command, l *loaded, st *Step, who Person) {
 		if ch.Key != key {
 			continue
 		}
-		if ch.Refused != "" {
+		if ch.Refused != "" && !p.holds(l, ch.Needs) {
 			p.refuseCommand(c, ch.Key+": "+ch.Refused)
 			return
 		}
@@ -216,6 +216,16 @@ func (p *pass) commandChoice(c *Command, l *loaded, st *Step, who Person) {
 		return
 	}
 	p.refuseCommand(c, "choose one of these. "+askHelp(l.inc.N, st.ID, ask))
+}
+
+// holds reports whether an expression holds now; an empty one, or one that cannot be
+// read, does not.
+func (p *pass) holds(l *loaded, expr string) bool {
+	if expr == "" {
+		return false
+	}
+	v, err := p.rules.Eval(expr, p.vars(l))
+	return err == nil && v == true
 }
 
 // choiceRollback is the answer that lets the rollback playbook lead, as the

@@ -39,7 +39,7 @@ func variables() []variable {
 		{"steps", plan, anything()},
 		{"answers", plan, anything()},
 		{"timing", plan, anything()},
-		{"incident", plan, fields("id", "title", "severity", "state", "project", "environment", "component", "started_at", "failing", "distinct", "requested_by", "switched_off", "data_at_risk")},
+		{"incident", plan, fields("id", "title", "severity", "state", "project", "environment", "component", "started_at", "failing", "distinct", "requested_by", "switched_off", "data_at_risk", "switchable")},
 		{"suspect", plan, fields("deployment_id", "commit", "score", "sources", "promoted_at", "reasons")},
 		{"verdict", plan, fields("answer", "reasons").with("target", target)},
 		{"target", plan, fields("probe")},

@@ -174,7 +174,7 @@ func (pb *playbook) parseAsk(v *value, what string, exprs *[]expression) *orches
 		Typed:     texts(f.ids("typed")),
 	}
 	if c, ok := f.value("choice", isMap); ok {
-		out.Choice = pb.parseChoices(c, what)
+		out.Choice = pb.parseChoices(c, what, exprs)
 	}
 	if out.Else == "" {
 		out.Else = pb.otherwise
@@ -191,15 +191,22 @@ func (pb *playbook) parseAsk(v *value, what string, exprs *[]expression) *orches
 	return out
 }
 
-func (pb *playbook) parseChoices(v *value, what string) []orchestrator.Choice {
+func (pb *playbook) parseChoices(v *value, what string, exprs *[]expression) []orchestrator.Choice {
 	var out []orchestrator.Choice
 	for _, e := range v.entries {
 		pb.checkID(e.key, e.at, what+": choice")
 		c := orchestrator.Choice{Key: e.key}
 		if e.val.kind == isString {
 			c.Text = e.val.text
-		} else if f, ok := pb.open(e.val, what+": choice "+e.key, "text", "refused"); ok {
+		} else if f, ok := pb.open(e.val, what+": choice "+e.key, "text", "refused", "needs"); ok {
 			c.Text, c.Refused = f.text("text"), f.text("refused")
+			if x, ok := f.condition("needs", inPlan); ok {
+				c.Needs = x.text
+				*exprs = append(*exprs, x)
+			}
+			if f.has("needs") && c.Refused == "" {
+				pb.fail(f.pos("needs"), "add refused: why it cannot be taken, and what to do", "%s: the choice %q does not say why it is refused when its needs are not met", what, e.key)
+			}
 		}
 		if c.Text == "" {
 			pb.fail(e.at, "say what choosing it does", "%s: the choice %q has no text", what, e.key)
