@@ -242,7 +242,11 @@ func (e evidence) reset(before, now resetMark, in []migration) orchestrator.Outc
 	case len(left) > 0:
 		return e.failed(fmt.Sprintf("only a part was dropped, %s is there still: %s", strings.Join(left, ", "), e.told()))
 	}
-	return e.failed("everything was dropped and " + list(lacking) + " is not applied again: " + e.told() + ". Run prisma.deploy")
+	dropped := "everything was dropped"
+	if len(before.Numbers) == 0 {
+		dropped = "there was nothing to drop"
+	}
+	return e.failed(dropped + " and " + list(lacking) + " is not applied again: " + e.told() + ". Run prisma.deploy")
 }
 
 // emptied compares by name: what no migration makes is gone for good.
