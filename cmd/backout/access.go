@@ -40,7 +40,7 @@ func (s *actionSet) addAccess(cfg *configs.Config) error {
 // noSnapshots stands where no copies are taken.
 type noSnapshots struct{}
 
-var errNoSnapshots = errors.New("Backout takes no copies here: take one by hand and prove it by a restore")
+var errNoSnapshots = errors.New("no copies are taken here: take one by hand and prove it by a restore")
 
 // Spec implements orchestrator.Action.
 func (noSnapshots) Spec() orchestrator.Spec {

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
 	"strings"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
@@ -22,13 +19,7 @@ func TestWrites_stoppedByWordAndLetInAgain(t *testing.T) {
 	postgrestest.Run(t, db, "create table payouts (id int primary key, amount int)", "grant select, insert, update on payouts to app")
 	app := strings.Replace(db, "owner@", "app@", 1)
 	write := func() error {
-		conn, err := pgx.Connect(t.Context(), app)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = conn.Close(context.Background()) }()
-		_, err = conn.Exec(t.Context(), "insert into payouts values (1, 5) on conflict do nothing")
-		return err
+		return postgrestest.Try(t, app, "insert into payouts values (1, 5) on conflict do nothing")
 	}
 	s := newShop(t, shopOptions{Kind: true, Database: db, AppRole: "app"})
 	s.waitServing("dpl_good2")

@@ -302,7 +302,7 @@ func (r *revert) Verify(ctx context.Context, c orchestrator.Call, _ string) (orc
 	}
 	m, ok, err := t.mark(ctx, c.Key)
 	if err != nil {
-		return orchestrator.Outcome{Kind: orchestrator.OutcomeCannotTell, Text: plainly(err).Error()}, nil //nolint:nilerr // Not seeing is an answer.
+		return orchestrator.Outcome{Kind: orchestrator.OutcomeCannotTell, Text: plainly(err).Error()}, nil
 	}
 	if !ok {
 		return notDone("nothing was taken back: its mark is not there"), nil

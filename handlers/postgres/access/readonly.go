@@ -321,7 +321,7 @@ func (c *Client) look(ctx context.Context, call orchestrator.Call, fn func(*pgx.
 		}
 	}
 	if err != nil {
-		return orchestrator.Outcome{Kind: orchestrator.OutcomeCannotTell, Text: direct.Said(err)}, nil //nolint:nilerr // Not seeing is an answer.
+		return orchestrator.Outcome{Kind: orchestrator.OutcomeCannotTell, Text: direct.Said(err)}, nil
 	}
 	return out, nil
 }

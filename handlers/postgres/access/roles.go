@@ -69,15 +69,21 @@ func refuse(role, why, do string) error {
 func notes(ctx context.Context, tx pgx.Tx, roles []string) ([]string, error) {
 	var out []string
 	for _, q := range []struct{ sql, text string }{
-		{`select string_agg(p.oid::regprocedure::text, ', ' order by p.oid) from (select p.oid from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+		{
+			`select string_agg(p.oid::regprocedure::text, ', ' order by p.oid) from (select p.oid from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 			where p.prosecdef and ` + mine + ` and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
 			and exists (select from unnest($1::text[]) r where has_function_privilege(r::name, p.oid, 'EXECUTE')) order by 1 limit 5) p`,
-			"functions that run with their owner's rights can still write: "},
-		{`select string_agg(distinct coalesce(n.nspname, 'every schema'), ', ') from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace, aclexplode(d.defaclacl) x
+			"functions that run with their owner's rights can still write: ",
+		},
+		{
+			`select string_agg(distinct coalesce(n.nspname, 'every schema'), ', ') from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace, aclexplode(d.defaclacl) x
 			where d.defaclobjtype = 'r' and (x.grantee = 0 or x.grantee in (select oid from (` + become + `) b)) and x.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')`,
-			"tables made from now on can be written, by default privileges in "},
-		{`select string_agg(distinct n.nspname, ', ') from pg_namespace n, unnest($1::text[]) r where ` + mine + ` and has_schema_privilege(r::name, n.oid, 'CREATE')`,
-			"new tables can still be made, by a grant to PUBLIC or another role, in "},
+			"tables made from now on can be written, by default privileges in ",
+		},
+		{
+			`select string_agg(distinct n.nspname, ', ') from pg_namespace n, unnest($1::text[]) r where ` + mine + ` and has_schema_privilege(r::name, n.oid, 'CREATE')`,
+			"new tables can still be made, by a grant to PUBLIC or another role, in ",
+		},
 	} {
 		var found *string
 		if err := tx.QueryRow(ctx, q.sql, roles).Scan(&found); err != nil {
