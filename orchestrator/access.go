@@ -30,6 +30,21 @@ type ReadOnlyState struct {
 	N     uint64   `json:"n"`
 	Since int64    `json:"since"`
 	Roles []string `json:"roles,omitempty"`
+	// Unsure is set when a step that takes the rights ended badly after it may have.
+	Unsure bool `json:"unsure,omitempty"`
+}
+
+// perhapsReadOnly remembers that a step which failed may have taken the rights. Its first
+// attempt alone never has: what it refuses, it refuses before anything is changed.
+func (p *pass) perhapsReadOnly(l *loaded, st *Step, node *Node) {
+	inc := l.inc
+	set := p.s.Settings(inc.Project, inc.Environment)
+	if node.Action != ReadOnly || set.ReadOnly != nil || st.Tries == 0 || st.Tries == 1 && st.State == StepFailed {
+		return
+	}
+	set.ReadOnly = &ReadOnlyState{N: inc.N, Since: p.now, Unsure: true}
+	p.saveSettings(inc.Project, inc.Environment, &set)
+	p.line(l, "backout", p.s.ReadOnlyText(inc.Project, inc.Environment))
 }
 
 // accessed takes in what a step did to the right to write, whoever found out.
@@ -66,7 +81,11 @@ func (s *State) ReadOnlyText(project, env string) string {
 	if len(ro.Roles) > 0 {
 		roles = " for " + join(ro.Roles)
 	}
-	return "the database of " + project + "/" + env + " is read-only" + roles + " since " + moment(ro.Since, s.meta.Now) + " by " + IncidentName(ro.N) + ": `writes on` lets writes in again"
+	is := " is read-only"
+	if ro.Unsure {
+		is = " may be read-only"
+	}
+	return "the database of " + project + "/" + env + is + roles + " since " + moment(ro.Since, s.meta.Now) + " by " + IncidentName(ro.N) + ": `writes on` lets writes in again"
 }
 
 // stillReadOnly pages when an incident ends and its environment is left read-only.

@@ -104,6 +104,32 @@ func TestReadOnly_whose(t *testing.T) {
 	}
 }
 
+// A step that ends badly after it may have taken the rights does not end in silence; what
+// was refused before anything was changed says nothing of the kind.
+func TestReadOnly_perhaps(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[orchestrator.ResultKind]string{orchestrator.ResultFailed: "", orchestrator.ResultInDoubt: "may be read-only since "} {
+		b := newBook(t, onePlan(rollbackNode()), orchestrator.Live)
+		c := testConfig(orchestrator.Live)
+		c.Projects[0].Environments[0].Database = orchestrator.Database{Direct: true, AppRoles: []string{"app"}}
+		b.config(c)
+		b.promoted("dpl_bad")
+		b.alert("5xx")
+		b.say("ann", "writes", "INC-1", "action=off")
+		b.previewAs("writes_off", "w", "the right to write")
+		b.say("bob", "approve", "INC-1", "writes_off")
+		b.result(b.intend("writes_off", "dpl_bad"), kind)
+		if kind == orchestrator.ResultInDoubt {
+			if r := b.say("ann", "skip", "INC-1", "writes_off"); !r.OK {
+				t.Fatal(r.Text)
+			}
+		}
+		if got := b.state.ReadOnlyText("shop", "production"); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q\n%s", kind, got, b.story())
+		}
+	}
+}
+
 func TestReadOnly_byWord(t *testing.T) {
 	t.Parallel()
 	b := newBook(t, onePlan(rollbackNode()), orchestrator.Live)

@@ -284,6 +284,7 @@ func (p *pass) settle(c *Command, l *loaded, st *Step, who Person) {
 	case "skip":
 		if p.to(l, st, "skip", "skipped by "+who.ID+suffix(c.Text)) {
 			p.line(l, who.ID, "skipped "+st.ID+suffix(c.Text))
+			p.perhapsReadOnly(l, st, node)
 		}
 		p.handBack(l)
 		if st.Chunk > 0 {

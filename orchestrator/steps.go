@@ -139,6 +139,7 @@ func (p *pass) fail(l *loaded, st *Step, node *Node, why string) {
 		return
 	}
 	p.line(l, "backout", titled(node)+": failed"+suffix(why))
+	p.perhapsReadOnly(l, st, node)
 	if st.Chunk > 0 {
 		p.chunkEnded(l, st)
 		return

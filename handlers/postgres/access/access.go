@@ -94,6 +94,11 @@ func within(ctx context.Context, conn *pgx.Conn, fn func(pgx.Tx) error) error {
 	return nil
 }
 
+// after is an error behind the commit: the rights are changed, whatever it says.
+func after(doing string, err error) error {
+	return orchestrator.InDoubt(fmt.Errorf("the rights are changed, and %s: %s", doing, direct.Said(err)))
+}
+
 // said keeps what kind of error it is and puts the database's own into words.
 func said(doing string, err error) error {
 	if orchestrator.IsPermanent(err) || orchestrator.IsInDoubt(err) {

@@ -93,11 +93,11 @@ func (a *readonly) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Ou
 	}
 	out, err := t.prove(ctx, conn, f, &r)
 	if err != nil {
-		return orchestrator.Output{}, said("proving that nothing can be written", err)
+		return orchestrator.Output{}, after("proving that nothing can be written", err)
 	}
 	m := direct.Mark{Key: c.Key, Action: orchestrator.ReadOnly, State: stateInForce, Note: out.Data}
 	if err := direct.PutMark(ctx, conn, m); err != nil {
-		return orchestrator.Output{}, said("marking that it is read-only", err)
+		return orchestrator.Output{}, after("marking that it is read-only", err)
 	}
 	return out, nil
 }
@@ -207,7 +207,7 @@ func (t *target) prove(ctx context.Context, conn *pgx.Conn, f inForce, r *report
 	r.Notes = append(r.Notes, untold...)
 	r.tried(count(got, f.Roles))
 	if r.Done > 0 {
-		return orchestrator.Output{}, orchestrator.Permanent(fmt.Errorf("the rights were taken and %d writes still went through as %s; look at who granted them", r.Done, strings.Join(f.Roles, ", ")))
+		return orchestrator.Output{}, fmt.Errorf("%d writes still went through as %s; look at who granted them", r.Done, strings.Join(f.Roles, ", "))
 	}
 	text := fmt.Sprintf("%s is read-only for %s since %s: %d tables, %d of %d writes tried were refused, %d sessions ended",
 		t.address.Database(), strings.Join(f.Roles, ", "), f.At.UTC().Format(time.TimeOnly+" UTC"), r.Tables, r.Refused, r.Refused, r.Ended)

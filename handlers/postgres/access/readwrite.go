@@ -49,11 +49,11 @@ func (a *readwrite) Do(ctx context.Context, c orchestrator.Call) (orchestrator.O
 	}
 	out, err := t.proveWrites(ctx, conn, f, all, &r)
 	if err != nil {
-		return orchestrator.Output{}, said("proving that writes go through", err)
+		return orchestrator.Output{}, after("proving that writes go through", err)
 	}
 	m := direct.Mark{Key: c.Key, Action: orchestrator.ReadWrite, State: stateProven, Note: out.Data}
 	if err := direct.PutMark(ctx, conn, m); err != nil {
-		return orchestrator.Output{}, said("marking that writes go through", err)
+		return orchestrator.Output{}, after("marking that writes go through", err)
 	}
 	return out, nil
 }
@@ -147,7 +147,7 @@ func (t *target) proveWrites(ctx context.Context, conn *pgx.Conn, f inForce, all
 		}
 	}
 	if len(refused) > 0 {
-		return orchestrator.Output{}, orchestrator.Permanent(fmt.Errorf("the rights were given back and %d writes are still refused, such as %s", len(refused), refused[0]))
+		return orchestrator.Output{}, fmt.Errorf("%d writes are still refused, such as %s", len(refused), refused[0])
 	}
 	text := fmt.Sprintf("%s takes writes of %s again: %d grants given back, %d writes tried went through. It was read-only since %s, by %s",
 		t.address.Database(), strings.Join(f.Roles, ", "), r.Grants, r.Done, f.At.UTC().Format(time.DateTime+" UTC"), f.Incident)
