@@ -29,6 +29,9 @@ type SQLSignal struct {
 	Fire      string   `yaml:"fire"`
 	Severity  string   `yaml:"severity"`
 	Timeout   Duration `yaml:"timeout"`
+	// DataAtRisk says that its firing means wrong data: a plan then asks first whether to
+	// stop the writes.
+	DataAtRisk bool `yaml:"data_at_risk"`
 }
 
 // Supabase is the account whose projects' health is read. Ref is the project of every
@@ -80,7 +83,7 @@ func (c *Config) supabaseRef(p *Project, e *Environment) string {
 func (q SQLSignal) document() orchestrator.SQLSignal {
 	return orchestrator.SQLSignal{
 		ID: q.ID, Component: q.Component, Every: q.Every.Milliseconds(), SQL: q.SQL, Fire: strings.TrimSpace(strings.TrimPrefix(q.Fire, "=")),
-		Severity: q.Severity, Timeout: q.Timeout.Milliseconds(),
+		Severity: q.Severity, Timeout: q.Timeout.Milliseconds(), DataAtRisk: q.DataAtRisk,
 	}
 }
 

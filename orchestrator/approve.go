@@ -14,6 +14,7 @@ type Approval struct {
 	Within    int64    `json:"within"`
 	Else      string   `json:"else,omitempty"`
 	Reason    bool     `json:"reason,omitempty"`
+	Confirm   string   `json:"confirm,omitempty"`
 	// Auto is set while policy will act by itself when the veto time is over.
 	Auto bool `json:"auto,omitempty"`
 	// Counted is set when it was counted as an automatic action of the hour.
@@ -34,6 +35,8 @@ type Vote struct {
 	By     string `json:"by"`
 	At     int64  `json:"at"`
 	Reason string `json:"reason,omitempty"`
+	// Typed is the name that was typed back, where one is asked for.
+	Typed string `json:"typed,omitempty"`
 }
 
 // maxAsks is how often people are asked again before a step fails.
@@ -117,7 +120,7 @@ func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
 		p.changed(l)
 		return
 	}
-	p.line(l, "backout", "asks "+roles(ap.Roles)+": "+strings.TrimSuffix(st.Preview.Text, ".")+". Say `approve "+IncidentName(l.inc.N)+" "+st.ID+"` or `reject`"+byHand(st)+". Asked because of "+ap.Rule)
+	p.line(l, "backout", "asks "+roles(ap.Roles)+": "+strings.TrimSuffix(st.Preview.Text, ".")+". Say `approve "+IncidentName(l.inc.N)+" "+st.ID+"` or `reject`"+confirmHelp(ap, st)+byHand(st)+". Asked because of "+ap.Rule)
 	st.Waiting = p.approvalWaiting(ap)
 	p.timer(l, st, p.now+ap.Within)
 	if r := l.inc.Requester; r != "" && ap.Requester != "excluded" && !ap.Reason && node.Spec.Serving && !node.Spec.Forward {
@@ -164,7 +167,7 @@ func (p *pass) approvalFor(l *loaded, node *Node) *Approval {
 		}
 	}
 	ap.Quorum = max(ap.Quorum, own.Quorum)
-	ap.Reason = own.Reason
+	ap.Reason, ap.Confirm = own.Reason, own.Confirm
 	if own.Requester == "excluded" {
 		ap.Requester = own.Requester
 	}
@@ -301,7 +304,7 @@ func (p *pass) mayAnswer(l *loaded, st *Step, who Person) string {
 	if !who.HasRole(ap.Roles) {
 		return who.ID + " has none of the roles " + roles(ap.Roles)
 	}
-	if ap.Requester == "excluded" && l.inc.Requester == who.ID {
+	if ap.Requester == "excluded" && p.asked(l, st, who.ID) {
 		return who.ID + " asked for it and may not approve it as well"
 	}
 	if i := slices.IndexFunc(ap.Votes, func(v Vote) bool { return v.By == who.ID }); i >= 0 {

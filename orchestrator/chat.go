@@ -99,6 +99,9 @@ func (p *pass) card(l *loaded, st *Step) Card {
 	if text := p.s.Pinned(inc, l.steps); text != "" && p.v2() {
 		c.Incident.Summary = append(c.Incident.Summary, text)
 	}
+	if text := p.s.ReadOnlyText(inc.Project, inc.Environment); text != "" {
+		c.Incident.Summary = append(c.Incident.Summary, "Read-only: "+text)
+	}
 	if s := inc.Suspect; s != nil {
 		c.Incident.Summary = append(c.Incident.Summary, "Suspect: deployment "+s.DeploymentID+", score "+score(s.Score)+", because "+join(s.Reasons))
 	}

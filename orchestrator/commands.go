@@ -200,7 +200,7 @@ func (p *pass) commandIncident(c *Command, who Person) {
 	}
 	c.Incident = l.inc.N
 	switch c.Verb {
-	case "ack", "snooze", "note", "stop", "resolve", "close", "reopen", "dismiss", "merge", "split", "update", "flag", "revert":
+	case "ack", "snooze", "note", "stop", "resolve", "close", "reopen", "dismiss", "merge", "split", "update", "flag", "writes", "revert":
 		p.commandWhole(c, l, who)
 	case "approve", "now", "reject", "choose", "answer", "retry", "skip", "confirm-done":
 		p.commandStep(c, l, who)
@@ -273,6 +273,8 @@ func (p *pass) commandWhole(c *Command, l *loaded, who Person) {
 		p.commandUpdate(c, l, who)
 	case "flag":
 		p.commandFlag(c, l, who)
+	case "writes":
+		p.commandWrites(c, l, who)
 	case "revert":
 		p.commandRevert(c, l, who)
 	case "stop":

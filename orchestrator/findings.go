@@ -22,6 +22,7 @@ const (
 	FindBlind    = "blind"
 	FindSilent   = "silent"
 	FindErrored  = "errored"
+	FindReadOnly = "read_only"
 )
 
 // How long a kind of finding stays quiet after a page, and after how long

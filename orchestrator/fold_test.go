@@ -46,6 +46,9 @@ func testRules() plainRules {
 		"went back": func(v map[string]any) any {
 			return v["steps"].(map[string]any)["rollback"].(map[string]any)["state"] == "done"
 		},
+		"steps.snapshot.output": func(v map[string]any) any {
+			return v["steps"].(map[string]any)["snapshot"].(map[string]any)["output"]
+		},
 		"suspect.deployment_id": func(v map[string]any) any { return v["suspect"].(map[string]any)["deployment_id"] },
 		"verdict.target.id": func(v map[string]any) any {
 			return v["verdict"].(map[string]any)["target"].(map[string]any)["id"]

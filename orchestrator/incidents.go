@@ -155,8 +155,10 @@ func (p *pass) move(l *loaded, event, why string) bool {
 	case Resolved:
 		p.release(l)
 		p.setIncidentTimer(l, p.now+p.timing("close_after", dayMS))
+		p.stillReadOnly(l)
 	case Closed:
 		p.closed(l)
+		p.stillReadOnly(l)
 	case Triggered, Mitigating, Monitoring:
 	}
 	return true

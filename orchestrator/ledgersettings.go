@@ -22,6 +22,8 @@ type Settings struct {
 	Schema *SchemaRead `json:"schema,omitempty"`
 	// RestorePoint is the newest verified one. Nobody tells it yet.
 	RestorePoint *RestorePoint `json:"restore_point,omitempty"`
+	// ReadOnly is set while the application may not write to the database.
+	ReadOnly *ReadOnlyState `json:"read_only,omitempty"`
 }
 
 // RestorePoint is a copy of a database that was tried. At is Unix milliseconds.

@@ -51,6 +51,9 @@ func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
 	if why := p.migrating(inc); why != "" && node.Spec.Serving {
 		return &refusal{reason: why, then: "wait", ms: heldWait, held: true}
 	}
+	if why := p.resetGuard(l, st, node); why != "" {
+		return &refusal{reason: why, then: "fail"}
+	}
 	p.letGo(l, st)
 	if r := p.agreed(l, st, node); r != nil {
 		return r

@@ -80,6 +80,8 @@ type Approve struct {
 	Else      string   `json:"else,omitempty"`
 	// Reason is set when an approval must carry a reason.
 	Reason bool `json:"reason,omitempty"`
+	// Confirm is ConfirmName when each approval must carry the name of what is changed.
+	Confirm string `json:"confirm,omitempty"`
 }
 
 // What happens when nobody answers in time (Approve.Else, Ask.Else).
@@ -104,11 +106,13 @@ type Ask struct {
 }
 
 // Choice is one answer of an Ask. Refused, when set, is the plain reason why
-// this answer cannot be taken yet; choosing it is refused with that line.
+// this answer cannot be taken; choosing it is refused with that line, unless Needs, which
+// is CEL, holds at that moment.
 type Choice struct {
 	Key     string `json:"key"`
 	Text    string `json:"text"`
 	Refused string `json:"refused,omitempty"`
+	Needs   string `json:"needs,omitempty"`
 }
 
 // Gate measures until it has passed Consecutive times in a row, or fails when

@@ -97,10 +97,12 @@ func (p *pass) vars(l *loaded) map[string]any {
 	for k, v := range p.s.Config().Policies.Timings {
 		timing[k] = v
 	}
+	incident := incidentVars(inc, p.now)
+	incident["data_at_risk"], incident["switchable"] = p.dataAtRisk(inc), p.s.switchOf(inc.Project, inc.Component) != ""
 	return map[string]any{
 		"target": map[string]any{"probe": p.targetProbe(l)},
 		"steps":  steps, "answers": answers, "verdict": verdict, "timing": timing,
-		"incident": incidentVars(inc, p.now), "suspect": suspectVars(inc.Suspect),
+		"incident": incident, "suspect": suspectVars(inc.Suspect),
 		"env": p.envVars(inc), "project": p.projectVars(inc), "failing": int64(inc.Firing),
 	}
 }
@@ -177,7 +179,7 @@ func suspectVars(s *Suspect) map[string]any {
 }
 
 func (p *pass) envVars(inc *Incident) map[string]any {
-	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "probes": []any{}, "marker_path": "", "marker_json": "", "evidence": false, "database": Database{}.values()}
+	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "probes": []any{}, "marker_path": "", "marker_json": "", "evidence": false, "database": Database{}.values(), "read_only": p.s.Settings(inc.Project, inc.Environment).ReadOnly != nil}
 	pr, ok := p.s.Config().Project(inc.Project)
 	if !ok {
 		return m

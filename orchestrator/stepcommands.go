@@ -131,7 +131,11 @@ func (p *pass) commandApprove(c *Command, l *loaded, st *Step, who Person) {
 		p.refuseCommand(c, "this approval needs a reason: add --reason \"...\"")
 		return
 	}
-	p.vote(l, st, node, Vote{By: who.ID, At: p.now, Reason: c.Text})
+	if why := misnamed(st, c.Args["confirm"]); why != "" {
+		p.refuseCommand(c, why)
+		return
+	}
+	p.vote(l, st, node, Vote{By: who.ID, At: p.now, Reason: c.Text, Typed: c.Args["confirm"]})
 	text := "approved: " + st.Preview.Text
 	if len(st.Approval.Votes) < st.Approval.Quorum {
 		text = "counted; waits for " + st.Waiting
@@ -199,7 +203,7 @@ func (p *pass) commandChoice(c *Command, l *loaded, st *Step, who Person) {
 		if ch.Key != key {
 			continue
 		}
-		if ch.Refused != "" {
+		if ch.Refused != "" && !p.holds(l, ch.Needs) {
 			p.refuseCommand(c, ch.Key+": "+ch.Refused)
 			return
 		}
@@ -212,6 +216,16 @@ func (p *pass) commandChoice(c *Command, l *loaded, st *Step, who Person) {
 		return
 	}
 	p.refuseCommand(c, "choose one of these. "+askHelp(l.inc.N, st.ID, ask))
+}
+
+// holds reports whether an expression holds now; an empty one, or one that cannot be
+// read, does not.
+func (p *pass) holds(l *loaded, expr string) bool {
+	if expr == "" {
+		return false
+	}
+	v, err := p.rules.Eval(expr, p.vars(l))
+	return err == nil && v == true
 }
 
 // choiceRollback is the answer that lets the rollback playbook lead, as the
@@ -270,6 +284,7 @@ func (p *pass) settle(c *Command, l *loaded, st *Step, who Person) {
 	case "skip":
 		if p.to(l, st, "skip", "skipped by "+who.ID+suffix(c.Text)) {
 			p.line(l, who.ID, "skipped "+st.ID+suffix(c.Text))
+			p.perhapsReadOnly(l, st, node)
 		}
 		p.handBack(l)
 		if st.Chunk > 0 {

@@ -109,6 +109,7 @@ func (p *pass) finish(l *loaded, st *Step, node *Node, text string) {
 	}
 	p.line(l, "backout", titled(node)+": done"+suffix(text))
 	p.flipped(l, st, node)
+	p.accessed(l, st, node)
 	p.then(l, node)
 	p.advance(l)
 	p.handBack(l)
@@ -138,6 +139,7 @@ func (p *pass) fail(l *loaded, st *Step, node *Node, why string) {
 		return
 	}
 	p.line(l, "backout", titled(node)+": failed"+suffix(why))
+	p.perhapsReadOnly(l, st, node)
 	if st.Chunk > 0 {
 		p.chunkEnded(l, st)
 		return

@@ -27,6 +27,9 @@ func (s *State) WaitsOn(inc *Incident, steps []*Step) []Awaited {
 	if inc.UpdateDue > 0 && inc.State.Open() {
 		out = append(out, Awaited{Step: "users", For: "an update on the public page by " + moment(inc.UpdateDue, s.meta.Now) + ": `update " + IncidentName(inc.N) + "`", Since: inc.ToldAt})
 	}
+	if text := s.ReadOnlyText(inc.Project, inc.Environment); text != "" && inc.State != Closed {
+		out = append(out, Awaited{Step: "writes", For: "a person: " + text, Since: s.Settings(inc.Project, inc.Environment).ReadOnly.Since})
+	}
 	if (moving && len(out) > 0) || inc.State == Closed {
 		return out
 	}

@@ -11,6 +11,8 @@ type SQLSignal struct {
 	Fire      string `json:"fire"`
 	Severity  string `json:"severity,omitempty"`
 	Timeout   int64  `json:"timeout,omitempty"`
+	// DataAtRisk is set when its firing means that wrong data is being written.
+	DataAtRisk bool `json:"data_at_risk,omitempty"`
 }
 
 // ExpectSource is a source that must be heard from within Every milliseconds.

@@ -22,7 +22,7 @@ type demand struct {
 func (c *checker) approvals() {
 	for i := range c.flat.plan.Nodes {
 		n, s := &c.flat.plan.Nodes[i], c.flat.steps[i]
-		if a := n.Approve; a != nil {
+		if a := n.Approve; a != nil && !c.idle(n) {
 			c.approval(n, s)
 		}
 		for _, ask := range []*orchestrator.Ask{n.Ask, n.OnFailure.Ask} {

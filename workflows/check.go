@@ -115,6 +115,7 @@ func (c *checker) node(n *orchestrator.Node, s *step) {
 	case orchestrator.NodeAction:
 		n.Spec = c.action(n.Action, n.With, s, s.pos("uses"))
 		c.approved(n, s)
+		c.reset(n, s)
 	case orchestrator.NodeGate:
 		c.gate(n, s)
 	case orchestrator.NodeAsk, orchestrator.NodeJoin:

@@ -40,7 +40,7 @@ func (r *report) open(v *value, what string, known ...string) (fieldset, bool) {
 
 // laterKeys are keys of the language that this version cannot run.
 func laterKeys() []string {
-	return []string{"repeat", "undo", "restart_from", "recheck", "on_stop", "confirm"}
+	return []string{"repeat", "undo", "restart_from", "recheck", "on_stop"}
 }
 
 func (f fieldset) has(key string) bool { _, ok := f.byKey[key]; return ok }

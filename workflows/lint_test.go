@@ -99,6 +99,24 @@ func TestLintWithPolicies(t *testing.T) {
 	}
 }
 
+// Who could approve a step matters once some environment lets it do anything.
+func TestLintOfWhatNoEnvironmentDoes(t *testing.T) {
+	t.Parallel()
+	cfg := sampleConfig()
+	cfg.Projects = []orchestrator.Project{{ID: "shop", Environments: []orchestrator.Environment{{
+		ID: "production", Kind: orchestrator.KindProduction, Database: orchestrator.Database{Prisma: true, AllowDataLoss: true},
+	}}}}
+	var all strings.Builder
+	for _, p := range load(t, nil).Lint(LintOptions{Specs: sampleSpecs(), Config: cfg}) {
+		all.WriteString(p.String() + "\n")
+	}
+	for _, want := range []string{"the approval of step revert needs 2 of dba, devops-lead, ceo: it fails when ann or bob is away", "the approval of step reset needs 2 of dba, devops-lead, ceo without the requester: it fails when"} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, all.String())
+		}
+	}
+}
+
 func TestMissingTimingIsNamed(t *testing.T) {
 	t.Parallel()
 	cfg := sampleConfig()

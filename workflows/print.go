@@ -127,6 +127,9 @@ func approvalText(a *orchestrator.Approve) string {
 	if a.Reason {
 		parts = append(parts, "with a reason")
 	}
+	if a.Confirm != "" {
+		parts = append(parts, "the name typed back")
+	}
 	if a.Within != "" {
 		parts = append(parts, "within "+string(a.Within))
 	}
@@ -144,7 +147,10 @@ func (p *printer) ask(label string, a *orchestrator.Ask) {
 	p.detail(label, fmt.Sprintf("%s, within %s, %s", strings.Join(a.Roles, ", "), a.Within, end))
 	for _, c := range a.Choice {
 		text := c.Key + ": " + c.Text
-		if c.Refused != "" {
+		switch {
+		case c.Needs != "":
+			text += " [only if " + oneLine(c.Needs) + ": " + c.Refused + "]"
+		case c.Refused != "":
 			text += " [not available: " + c.Refused + "]"
 		}
 		p.detail("choice", text)

@@ -28,6 +28,12 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		{Name: "github.evidence", Safety: orchestrator.Repeatable, CallTimeout: 20_000, Inputs: []string{"repo", "base", "head"}},
 		{Name: "github.migrations", Safety: orchestrator.Repeatable, CallTimeout: 20_000, Inputs: []string{"repo", "ref", "commits"}},
 		orchestrator.FlagSpec(orchestrator.FlagOn),
+		orchestrator.FlagSpec(orchestrator.FlagOff),
+		orchestrator.AccessSpec(orchestrator.ReadOnly),
+		orchestrator.AccessSpec(orchestrator.ReadWrite),
+		{Name: "prisma.revert", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"migrations"}},
+		{Name: "prisma.reset", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 25_000, Inputs: []string{"snapshot?"}},
+		{Name: "postgres.snapshot", Safety: orchestrator.Repeatable, CallTimeout: 25_000, Inputs: []string{"verify?"}},
 		{Name: "github.workflow", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"repo", "file", "ref"}},
 		{Name: "page.oncall", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"text"}},
 	}

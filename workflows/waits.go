@@ -97,7 +97,7 @@ func (pb *playbook) parseApprove(s *step, f fieldset) *orchestrator.Approve {
 		return &orchestrator.Approve{Policy: true}
 	}
 	what := f.what + ": approve"
-	a, ok := pb.open(e.val, what, "policy", "roles", "quorum", "requester", "within", "else", "reason")
+	a, ok := pb.open(e.val, what, "policy", "roles", "quorum", "requester", "within", "else", "reason", "confirm")
 	if !ok {
 		return nil
 	}
@@ -109,9 +109,22 @@ func (pb *playbook) parseApprove(s *step, f fieldset) *orchestrator.Approve {
 		Within:    a.wait("within", &s.exprs),
 		Else:      a.oneOf("else", orchestrator.ElseEscalate, orchestrator.ElsePage, orchestrator.ElseStop, orchestrator.ElseSkip),
 		Reason:    a.oneOf("reason", "required") != "",
+		Confirm:   pb.parseConfirm(a),
 	}
 	pb.finishApprove(out, a, what)
 	return out
+}
+
+// parseConfirm reads what each approval must type back: typed_name, alone or in a list.
+func (pb *playbook) parseConfirm(a fieldset) string {
+	for _, w := range a.words("confirm") {
+		if w.text != orchestrator.ConfirmName {
+			pb.fail(w.at, "write confirm: "+orchestrator.ConfirmName, "%s: confirm cannot be %q", a.what, w.text)
+			continue
+		}
+		return w.text
+	}
+	return ""
 }
 
 // finishApprove makes sure that the wait for people has a deadline and an end;
@@ -161,7 +174,7 @@ func (pb *playbook) parseAsk(v *value, what string, exprs *[]expression) *orches
 		Typed:     texts(f.ids("typed")),
 	}
 	if c, ok := f.value("choice", isMap); ok {
-		out.Choice = pb.parseChoices(c, what)
+		out.Choice = pb.parseChoices(c, what, exprs)
 	}
 	if out.Else == "" {
 		out.Else = pb.otherwise
@@ -178,15 +191,22 @@ func (pb *playbook) parseAsk(v *value, what string, exprs *[]expression) *orches
 	return out
 }
 
-func (pb *playbook) parseChoices(v *value, what string) []orchestrator.Choice {
+func (pb *playbook) parseChoices(v *value, what string, exprs *[]expression) []orchestrator.Choice {
 	var out []orchestrator.Choice
 	for _, e := range v.entries {
 		pb.checkID(e.key, e.at, what+": choice")
 		c := orchestrator.Choice{Key: e.key}
 		if e.val.kind == isString {
 			c.Text = e.val.text
-		} else if f, ok := pb.open(e.val, what+": choice "+e.key, "text", "refused"); ok {
+		} else if f, ok := pb.open(e.val, what+": choice "+e.key, "text", "refused", "needs"); ok {
 			c.Text, c.Refused = f.text("text"), f.text("refused")
+			if x, ok := f.condition("needs", inPlan); ok {
+				c.Needs = x.text
+				*exprs = append(*exprs, x)
+			}
+			if f.has("needs") && c.Refused == "" {
+				pb.fail(f.pos("needs"), "add refused: why it cannot be taken, and what to do", "%s: the choice %q does not say why it is refused when its needs are not met", what, e.key)
+			}
 		}
 		if c.Text == "" {
 			pb.fail(e.at, "say what choosing it does", "%s: the choice %q has no text", what, e.key)

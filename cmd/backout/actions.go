@@ -15,6 +15,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
 	"github.com/aimarketplace/backout/handlers/postgres"
+	"github.com/aimarketplace/backout/handlers/postgres/access"
 	"github.com/aimarketplace/backout/handlers/prisma"
 	"github.com/aimarketplace/backout/handlers/probe"
 	"github.com/aimarketplace/backout/handlers/prometheus"
@@ -257,10 +258,18 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, inspect.Actions())
+	rights, err := access.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, rights.Actions())
 	maps.Copy(all, flag.Components{}.Actions())
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {
 		specs[name] = a.Spec()
+	}
+	if _, ok := specs[orchestrator.SnapshotAction]; !ok {
+		specs[orchestrator.SnapshotAction] = noSnapshots{}.Spec()
 	}
 	specs["status.publish"] = orchestrator.Spec{Name: "status.publish", Effect: true, Safety: orchestrator.Repeatable, Inputs: []string{"kind", "components?", "text?"}}
 	return specs, nil

@@ -80,6 +80,8 @@ type shopOptions struct {
 	Upstreams bool
 	// Database is the address of a PostgreSQL whose migrations Backout reads.
 	Database string
+	// AppRole is the role the shop writes to Database as.
+	AppRole string
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
 	// Serve are more arguments of serve.

@@ -168,6 +168,9 @@ func printIncident(w io.Writer, i *console.Incident) error {
 	if i.Pinned != "" {
 		fmt.Fprintf(w, "%s\n", i.Pinned)
 	}
+	if i.ReadOnly != "" {
+		fmt.Fprintf(w, "Read-only: %s\n", i.ReadOnly)
+	}
 	printKnown(w, i)
 	fmt.Fprintf(w, "\nPlaybook %s\n", i.Playbook)
 	for _, s := range i.Steps {

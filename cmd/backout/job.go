@@ -71,6 +71,7 @@ func prismaTarget(project string, e *configs.Environment) prisma.Target {
 	t := prisma.Target{
 		Project: project, Environment: e.ID, Folder: p.Folder, CLI: p.CLI, Schema: p.Schema, Migrations: p.Migrations,
 		URL: prismaURL(&e.Database), URLName: p.URLName, Timeout: time.Duration(p.Timeout.Milliseconds()) * time.Millisecond,
+		Kind: e.Kind, AllowDataLoss: e.Database.AllowDataLoss,
 		Env: map[string]string{}, AllowPrivate: prefixes(e.Database.AllowPrivate),
 	}
 	for _, name := range p.Env {

@@ -20,6 +20,9 @@ func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, kee
 	if err := s.watchDatabases(cfg, doc, keep); err != nil {
 		return err
 	}
+	if err := s.addAccess(cfg); err != nil {
+		return err
+	}
 	if err := s.addPrisma(cfg); err != nil {
 		return err
 	}

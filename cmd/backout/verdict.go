@@ -22,6 +22,7 @@ type verdictShown struct {
 	Since       time.Time          `json:"since"`
 	Now         time.Time          `json:"now"`
 	Plan        string             `json:"plan,omitempty"`
+	ReadOnly    string             `json:"read_only,omitempty"`
 	Hold        *orchestrator.Hold `json:"hold"`
 	BlindSince  int64              `json:"blind_since,omitempty"`
 	orchestrator.Verdict
@@ -67,6 +68,9 @@ func (v *verdictShown) print(w io.Writer) error {
 	fmt.Fprintf(&b, "Also reverts: %s    Restore point  %s\n", v.alsoReverts(), v.restorePoint())
 	if v.Hold != nil {
 		fmt.Fprintf(&b, "Hold      by %s: %s%s\n", v.Hold.By, v.Hold.Reason, holdEnd(v.Hold))
+	}
+	if v.ReadOnly != "" {
+		fmt.Fprintf(&b, "Writes    %s\n", v.ReadOnly)
 	}
 	if v.BlindSince > 0 {
 		fmt.Fprintf(&b, "Blind     I cannot see the provider since %s; automatic actions on %s are off\n", utc(v.BlindSince), v.Project)

@@ -44,6 +44,8 @@ type Incident struct {
 	ClocksText string              `json:"clocks_text"`
 	// Pinned is what must not be forgotten after a rollback.
 	Pinned string `json:"pinned,omitempty"`
+	// ReadOnly says that the application may not write, since when and how that ends.
+	ReadOnly string `json:"read_only,omitempty"`
 	// Changes are the last ones in its environment, since a day before it began.
 	Changes []orchestrator.Change `json:"changes,omitempty"`
 	// SwitchedOff are the components that are off by it; Offer says how its own could be.
@@ -152,6 +154,7 @@ func brief(s *orchestrator.State, inc *orchestrator.Incident, steps []*orchestra
 	out.Clocks = s.Clocks(inc, s.Meta().Now)
 	out.ClocksText = out.Clocks.Sentence(s.Config().Policies.Limits.WithDefaults())
 	out.Pinned = s.Pinned(inc, steps)
+	out.ReadOnly = s.ReadOnlyText(inc.Project, inc.Environment)
 	out.SwitchedOff, out.Offer = inc.Off, s.OfferSwitch(inc)
 	if a := inc.Ack; a != nil && a.Expires > s.Meta().Now {
 		out.Acknowledged = &Acknowledged{By: a.By, At: at(a.At), Expires: at(a.Expires)}

@@ -43,7 +43,7 @@ func (a *API) verdict(w http.ResponseWriter, r *http.Request) {
 		state := s.Env(project, env)
 		return Verdict{
 			Project: project, Environment: env, Serving: state.Promoted, Commit: state.Commit, Since: at(state.PromotedAt),
-			Hold: state.Hold, BlindSince: state.BlindSince, Now: at(s.Meta().Now), Plan: s.Settings(project, env).Plan, Verdict: s.VerdictNow(project, env),
+			Hold: state.Hold, BlindSince: state.BlindSince, Now: at(s.Meta().Now), Plan: s.Settings(project, env).Plan, ReadOnly: s.ReadOnlyText(project, env), Verdict: s.VerdictNow(project, env),
 		}, nil
 	})
 }
@@ -60,6 +60,8 @@ type Verdict struct {
 	// Now is the time of the newest entry; Plan is the provider's.
 	Now  any    `json:"now"`
 	Plan string `json:"plan,omitempty"`
+	// ReadOnly says that the application may not write to the database.
+	ReadOnly string `json:"read_only,omitempty"`
 	orchestrator.Verdict
 }
 

@@ -215,6 +215,22 @@ func readFlag(r *reading) error {
 	return nil
 }
 
+// readWrites: off or on, then the incident.
+func readWrites(r *reading) error {
+	action := strings.ToLower(r.name())
+	if action != orchestrator.SwitchOff && action != orchestrator.SwitchOn {
+		return r.verb.usage("say off or on")
+	}
+	if err := r.set("action", action); err != nil {
+		return err
+	}
+	if err := r.incident(); err != nil {
+		return err
+	}
+	r.text()
+	return nil
+}
+
 // readRevert: the incident, then the number of a pull request, with or without #.
 func readRevert(r *reading) error {
 	if len(r.rest) > 0 && !r.rest[0].quoted {

@@ -22,6 +22,11 @@ type adapter interface {
 	status() []string
 	// resolve marks a migration "applied" or "rolled-back".
 	resolve(as, migration string) []string
+	// between writes the SQL that leads from one folder of migrations to another into a
+	// file; nil when this version cannot without a secret among its arguments.
+	between(from, to, file string) []string
+	// reset drops everything and applies every migration.
+	reset() []string
 }
 
 // prisma7 takes the database from the project's prisma.config.
@@ -40,6 +45,14 @@ func (p prisma7) drift() []string {
 	return []string{"migrate", "diff", "--from-config-datasource", "--to-schema", p.schema, "--exit-code"}
 }
 
+func (p prisma7) between(from, to, file string) []string {
+	return []string{"migrate", "diff", "--from-migrations", from, "--to-migrations", to, "--script", "--output", file}
+}
+
+func (p prisma7) reset() []string {
+	return []string{"migrate", "reset", "--force", "--schema", p.schema}
+}
+
 // prisma6 takes it from the datasource of the schema.
 type prisma6 struct{ prisma7 }
 
@@ -49,6 +62,14 @@ func (p prisma6) execute(file string) []string {
 
 func (p prisma6) drift() []string {
 	return []string{"migrate", "diff", "--from-schema-datasource", p.schema, "--to-schema-datamodel", p.schema, "--exit-code"}
+}
+
+// between would need the address of a shadow database as an argument.
+func (p prisma6) between(string, string, string) []string { return nil }
+
+// reset leaves the project's packages and its seed alone: both are others' business.
+func (p prisma6) reset() []string {
+	return append(p.prisma7.reset(), "--skip-generate", "--skip-seed")
 }
 
 // cli is how the CLI of a checkout is called.

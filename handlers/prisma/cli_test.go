@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
 	"github.com/aimarketplace/backout/handlers/prisma"
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -79,6 +80,26 @@ func TestCLI_adapterByVersion(t *testing.T) {
 		}
 		if got := args("deploy", ""); !strings.Contains(got, "migrate deploy --schema "+schema) {
 			t.Errorf("%s: %s", version, got)
+		}
+	}
+	w.target.Kind = orchestrator.KindDisposable
+	for version, want := range map[string]string{"6.19.3": " --skip-generate --skip-seed", "7.10.0": ""} {
+		pretend(w, version, echo)
+		c, _ := w.approved("reset", "")
+		out, err := w.action("reset").Do(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.verify("reset", c, out.Accepted.Token).Text; !strings.Contains(got, "there was nothing to drop") || !strings.Contains(got, "migrate reset --force --schema "+schema+want+".") {
+			t.Errorf("%s: %s", version, got)
+		}
+	}
+	postgrestest.Run(t, w.url, "create table _prisma_migrations (id text, checksum text, migration_name text, started_at timestamptz, finished_at timestamptz, rolled_back_at timestamptz, logs text)",
+		"insert into _prisma_migrations values ('1', '', '1_users', now(), now(), null, null)")
+	for version, want := range map[string]string{"6.19.3": "needs a secret among its arguments", "7.10.0": "migrate diff --from-migrations "} {
+		pretend(w, version, echo)
+		if _, err := w.action("revert").Plan(t.Context(), w.call(`{"migrations":["1_users"]}`)); !orchestrator.IsPermanent(err) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "write down.sql") {
+			t.Errorf("%s: %v", version, err)
 		}
 	}
 	pretend(w, "8.0.0", echo)

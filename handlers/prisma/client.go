@@ -39,6 +39,9 @@ type Target struct {
 	Env map[string]string
 	// AllowPrivate lists private networks the dialer may reach, see outbound.Options.
 	AllowPrivate []string
+	// Kind is the environment's; AllowDataLoss is what its configuration says of resets.
+	Kind          string
+	AllowDataLoss bool
 }
 
 // Options are what a client needs. Path is the PATH in which node is found.
@@ -59,6 +62,8 @@ type Client struct {
 type target struct {
 	Target
 	config *pgx.ConnConfig
+	// address is of the same connection, for what changes the database itself.
+	address *direct.Address
 	// table is _prisma_migrations in the schema of the URL, quoted.
 	table string
 }
@@ -124,6 +129,7 @@ func (t *target) connection() error {
 	if err != nil {
 		return err
 	}
+	t.address = a
 	t.config, t.table = a.Config(), pgx.Identifier{a.Schema, "_prisma_migrations"}.Sanitize()
 	return nil
 }
@@ -132,6 +138,7 @@ func (t *target) connection() error {
 func (c *Client) Actions() map[string]orchestrator.Action {
 	return map[string]orchestrator.Action{
 		"prisma.status": &status{c}, "prisma.deploy": &deploy{c}, "prisma.resolve": &resolve{c}, "prisma.execute": &execute{c},
+		"prisma.revert": &revert{c}, orchestrator.ResetAction: &reset{c},
 	}
 }
 

@@ -12,6 +12,8 @@
 //	prisma.deploy   apply what is pending; Verifiable by the table
 //	prisma.resolve  mark a failed migration applied or rolled back; Verifiable by the table
 //	prisma.execute  run a reviewed SQL file; Once, since nothing records it
+//	prisma.revert   run the reviewed way back of applied migrations; Verifiable by a mark
+//	prisma.reset    drop everything and apply every migration anew; Verifiable by a mark
 //
 // The CLI's guard against dangerous actions stays what it is: no variable of consent is
 // ever set, and a configuration that names one is refused. If it fires, its own words end

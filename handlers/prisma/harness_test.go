@@ -111,8 +111,10 @@ type world struct {
 // bare is a world whose CLI is not there yet.
 func bare(t *testing.T) *world {
 	t.Helper()
-	url := strings.Replace(postgrestest.Start(t), "backout@", "backout:"+password+"@", 1)
-	postgrestest.Run(t, url, "create database shop")
+	server := postgrestest.Start(t)
+	// Not backout: that is also the schema of the marks, which "$user" would put first.
+	postgrestest.Run(t, server, "create role owner superuser login", "create database shop owner owner")
+	url := strings.Replace(server, "backout@", "owner:"+password+"@", 1)
 	w := &world{t: t, folder: t.TempDir(), url: strings.Replace(url, "/postgres?", "/shop?", 1)}
 	w.jobs = &job.Runner{Root: filepath.Join(t.TempDir(), "jobs"), Command: []string{os.Args[0], "supervise"}}
 	w.target = prisma.Target{
@@ -296,4 +298,17 @@ func expect(t *testing.T, o orchestrator.Outcome, kind orchestrator.OutcomeKind,
 	if o.Kind != kind {
 		t.Errorf("%s, want %s: %s %s", o.Kind, kind, o.Text, o.Data)
 	}
+}
+
+// begin is a transaction that somebody else holds until end.
+func (w *world) begin() (tx pgx.Tx, end func()) {
+	w.t.Helper()
+	conn, err := pgx.Connect(w.t.Context(), w.url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if tx, err = conn.Begin(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	return tx, func() { _ = conn.Close(context.Background()) }
 }

@@ -168,6 +168,17 @@ func plainly(err error) error {
 	return err
 }
 
+// unmixed refuses a connection that mixes the schema of the marks with the application's:
+// PostgreSQL looks first in a schema named as the role, so unqualified statements of a
+// role named backout would land among the marks.
+func (t *target) unmixed() error {
+	const marks = "backout"
+	if t.address.Schema == marks || t.address.User() == marks {
+		return orchestrator.Permanent(fmt.Errorf("the connection of %s/%s has the role or the schema %s, which is where Backout keeps its marks: connect as the owner of the tables, under another name", t.Project, t.Environment, marks))
+	}
+	return nil
+}
+
 // free refuses to go on while a migration runs.
 func (l *ledger) free(todo string) error {
 	if l.holder == nil {
