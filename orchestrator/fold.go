@@ -203,6 +203,8 @@ func (p *pass) record(r *Record) error {
 		p.foldMigrations(r.Migrations)
 	case r.Schema != nil:
 		p.foldSchema(r.Schema)
+	case r.Restore != nil:
+		p.foldRestorePoint(r.Restore)
 	case r.Timer != nil:
 		p.foldTimer(r.Timer)
 	case r.Reading != nil || r.Upstream != nil:

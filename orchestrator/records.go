@@ -26,6 +26,7 @@ type Record struct {
 
 	Migrations *CommitMigrations `json:"mig,omitempty"`
 	Schema     *SchemaRead       `json:"schema,omitempty"`
+	Restore    *RestorePointSeen `json:"restore,omitempty"`
 
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	Trim       *Trim       `json:"trim,omitempty"`
