@@ -26,3 +26,12 @@ func Said(err error) string {
 	}
 	return "the database refused it (SQLSTATE " + pg.Code + ")"
 }
+
+// Code is the SQLSTATE of an error, "" when the server did not say one.
+func Code(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
