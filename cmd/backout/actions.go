@@ -15,6 +15,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/github"
 	"github.com/aimarketplace/backout/handlers/page"
 	"github.com/aimarketplace/backout/handlers/postgres"
+	"github.com/aimarketplace/backout/handlers/postgres/copies"
 	"github.com/aimarketplace/backout/handlers/prisma"
 	"github.com/aimarketplace/backout/handlers/probe"
 	"github.com/aimarketplace/backout/handlers/prometheus"
@@ -240,6 +241,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, migrations.Actions())
+	restores, err := copies.New(copies.Options{})
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, restores.Actions())
 	schema, err := postgres.NewSchema(nil)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,9 @@ func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, log
 	if err := s.addPrisma(cfg); err != nil {
 		return err
 	}
+	if err := s.addCopies(cfg); err != nil {
+		return err
+	}
 	if err := s.addMeasures(cfg, logger); err != nil {
 		return err
 	}

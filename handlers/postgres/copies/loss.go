@@ -27,7 +27,7 @@ func (t *target) preview(ctx context.Context, c *Copy, call orchestrator.Call) (
 		Database: t.address.Database(), Copy: c.Name, Manifest: c.Sum, At: c.Manifest.At,
 		Minutes: int64(time.Since(c.at()).Round(time.Minute).Minutes()),
 	}
-	parts := []string{strconv.FormatInt(n.Minutes, 10) + " minutes"}
+	parts := []string{minutes(n.Minutes)}
 	within, cancel := context.WithTimeout(ctx, countWait)
 	defer cancel()
 	rows, err := t.rowsSince(within, c)
@@ -57,6 +57,16 @@ func (t *target) preview(ctx context.Context, c *Copy, call orchestrator.Call) (
 		(time.Duration(c.Verified.Took) * time.Millisecond).Round(time.Second), bytesText(c.Manifest.DatabaseSize))
 	return orchestrator.Preview{Text: text, Data: data, Manual: fmt.Sprintf(
 		"createdb -T template0 %[1]s_restore && pg_restore --exit-on-error --dbname=%[1]s_restore %[2]s/%[3]s, then rename both", n.Database, c.Path, dataFolder)}, nil
+}
+
+func minutes(n int64) string {
+	switch n {
+	case 0:
+		return "less than a minute"
+	case 1:
+		return "1 minute"
+	}
+	return strconv.FormatInt(n, 10) + " minutes"
 }
 
 // rowsSince is by how many rows each table differs from the copy, only where it does.

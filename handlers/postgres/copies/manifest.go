@@ -68,6 +68,8 @@ type Verified struct {
 	Manifest string `json:"manifest"`
 	// Owners is set when owners and rights of all objects could be restored, too.
 	Owners bool `json:"owners"`
+	// Why says what was refused when they could not.
+	Why string `json:"why,omitempty"`
 	// Took is how long the restore took, in milliseconds.
 	Took int64 `json:"took"`
 }

@@ -56,9 +56,8 @@ func (w *work) prove(ctx context.Context, c *Copy) error {
 	v := Verified{Manifest: c.Sum, Server: c.Manifest.Server, Owners: true}
 	began := time.Now()
 	err = w.tryOut(ctx, admin, c, true)
-	var refused *programError
-	if errors.As(err, &refused) && refused.rights() {
-		v.Owners = false
+	if lacksRights(err) {
+		v.Owners, v.Why = false, say(err)
 		err = w.tryOut(ctx, admin, c, false)
 	}
 	if err != nil {
@@ -93,6 +92,9 @@ func (w *work) tryOut(ctx context.Context, admin *pgx.Conn, c *Copy, owners bool
 	if err == nil {
 		err = w.same(ctx, c, name)
 	}
+	if err == nil && owners {
+		err = w.finish(ctx, admin, name)
+	}
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
 	defer cancel()
 	if _, drop := admin.Exec(within, "drop database if exists "+ident(name)+" with (force)"); drop != nil {
@@ -109,8 +111,12 @@ type programError struct {
 
 func (p *programError) Unwrap() error { return p.error }
 
-// rights reports whether owners or rights were what could not be restored.
-func (p *programError) rights() bool {
+// lacksRights reports whether owners, rights or settings were what could not be restored.
+func lacksRights(err error) bool {
+	var p *programError
+	if !errors.As(err, &p) {
+		return direct.Code(err) == "42501"
+	}
 	for _, word := range []string{"must be member of role", "must be able to SET ROLE", "permission denied", "must be owner", "must be superuser", "does not exist"} {
 		if strings.Contains(p.said, word) {
 			return true

@@ -99,11 +99,12 @@ func (t *target) refuses(ctx context.Context, admin *pgx.Conn, c *Copy, s standi
 	case c.Verified == nil:
 		return fmt.Errorf("copy %s was never restored and compared; run postgres.verify_snapshot on it first", c.Name)
 	case !c.Verified.Owners:
-		return fmt.Errorf("role %s may not give the objects of copy %s to their owners, so the application would lose its rights; restore as a role that may (member of those owners, or superuser)", t.address.User(), c.Name)
+		return fmt.Errorf("role %s may not give the objects of copy %s to their owners, so the application would lose its rights (%s); restore as a role that may: member of those owners, who need create on the schema, or superuser", t.address.User(), c.Name, c.Verified.Why)
 	case name == "postgres":
 		return errors.New("the database is called postgres, which is the server's own and keeps its name; restore by the provider's own means, such as supabase.restore_pitr")
-	case s.Target && !s.Ours:
-		return fmt.Errorf("there is a database %s already, and it is not of this restore: look what it is, and rename it", beside(name, key))
+	}
+	if err := foreign(ctx, t.address, s, beside(name, key)); err != nil {
+		return err
 	}
 	lacks, err := t.lacks(ctx, admin)
 	if err != nil {
@@ -122,6 +123,25 @@ func (t *target) refuses(ctx context.Context, admin *pgx.Conn, c *Copy, s standi
 		return err // What takes longer than this is read by the job, before anything else.
 	}
 	return nil
+}
+
+// foreign refuses a database where the restore is to be made that is somebody else's: it
+// has no mark, and something is in it. An empty one may be of a run that was killed
+// between making it and marking it.
+func foreign(ctx context.Context, a *direct.Address, s standing, name string) error {
+	if !s.Target || s.Ours {
+		return nil
+	}
+	conn, err := a.On(name).Open(ctx, direct.Limits{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("there is a database %s already, and it cannot be looked at: %s", name, direct.Said(err))
+	}
+	defer direct.Close(ctx, conn)
+	names, err := tableNames(ctx, conn)
+	if err == nil && len(names) > 0 {
+		err = fmt.Errorf("there is a database %s already, and it is not of this restore: look what it is, and rename it", name)
+	}
+	return err
 }
 
 // Plan tells what would be lost.

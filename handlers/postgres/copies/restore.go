@@ -69,8 +69,11 @@ func (w *work) build(ctx context.Context, admin *pgx.Conn, c *Copy, s standing) 
 	}
 	name := w.address.Database()
 	target := beside(name, w.Key)
-	if s.Target {
-		if err := w.clear(ctx, admin, target, s); err != nil {
+	if err := foreign(ctx, w.address, s, target); err != nil {
+		return never{err}
+	}
+	if s.Target { // What an earlier run of this restore did not finish.
+		if err := run(ctx, admin, "drop database "+ident(target)+" with (force)"); err != nil {
 			return err
 		}
 	}
@@ -95,26 +98,6 @@ func (w *work) build(ctx context.Context, admin *pgx.Conn, c *Copy, s standing) 
 	}
 	w.stop("restored")
 	return comment(ctx, admin, target, mark(w.Key, stateLoaded, c.Name, ""))
-}
-
-// clear drops what an earlier run of this restore did not finish, and nothing else: a
-// database of that name without the mark goes only when nothing is in it.
-func (w *work) clear(ctx context.Context, admin *pgx.Conn, target string, s standing) error {
-	if !s.Ours {
-		conn, err := w.address.On(target).Open(ctx, direct.Limits{ReadOnly: true})
-		if err != nil {
-			return err
-		}
-		names, err := tableNames(ctx, conn)
-		direct.Close(ctx, conn)
-		if err != nil {
-			return err
-		}
-		if len(names) > 0 {
-			return never{fmt.Errorf("there is a database %s already, and it is not of this restore: look what it is, and rename it", target)}
-		}
-	}
-	return run(ctx, admin, "drop database "+ident(target)+" with (force)")
 }
 
 // finish gives the restored database what a dump does not hold: statistics, and the

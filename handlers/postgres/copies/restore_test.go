@@ -24,23 +24,25 @@ func (w *world) damage() {
 
 // restored looks whether the database is as it was copied, with all that belongs to it,
 // and the one before is kept.
-func (w *world) restored(before string) {
+func (w *world) restored(before, owner string) {
 	w.t.Helper()
 	for sql, want := range map[string]string{
-		"select count(*)::text from orders":                                                                                               "1000",
-		"select sum(amount)::text from lines":                                                                                             "125250",
-		`select count(*)::text from "Odd ""name"""`:                                                                                       "2",
-		"select has_table_privilege('shop_app', 'orders', 'insert')::text":                                                                "true",
-		"select tableowner::text from pg_tables where tablename = 'lines'":                                                                "owner",
-		"select current_setting('work_mem')":                                                                                              "5MB",
-		"select datconnlimit::text from pg_database where datname = 'shop'":                                                               "50",
-		"select has_database_privilege('shop_app', 'shop', 'connect')::text":                                                              "true",
-		"select count(*)::text from pg_database, aclexplode(datacl) a where datname = 'shop' and a.grantee = 0":                           "0",
-		"select setconfig[1] from pg_db_role_setting s join pg_database d on d.oid = setdatabase where datname = 'shop' and setrole <> 0": "search_path=public, pg_catalog",
+		"select count(*)::text from orders":                                                                     "1000",
+		"select sum(amount)::text from lines":                                                                   "125250",
+		`select count(*)::text from "Odd ""name"""`:                                                             "2",
+		"select has_table_privilege('shop_app', 'orders', 'insert')::text":                                      "true",
+		"select tableowner::text from pg_tables where tablename = 'lines'":                                      owner,
+		"select current_setting('work_mem')":                                                                    "5MB",
+		"select datconnlimit::text from pg_database where datname = 'shop'":                                     "50",
+		"select has_database_privilege('shop_app', 'shop', 'connect')::text":                                    "true",
+		"select count(*)::text from pg_database, aclexplode(datacl) a where datname = 'shop' and a.grantee = 0": "0",
 	} {
 		if got := w.value(w.url, sql); got != want {
 			w.t.Errorf("%s: %s, want %s", sql, got, want)
 		}
+	}
+	if owner == "owner" && w.value(w.url, "select setconfig[1] from pg_db_role_setting s join pg_database d on d.oid = setdatabase where datname = 'shop' and setrole <> 0") != "search_path=public, pg_catalog" {
+		w.t.Error("the setting of a role in this database is not there")
 	}
 	if before == "" || w.databases() != "shop "+before {
 		w.t.Errorf("databases: %s, want shop and %q", w.databases(), before)
@@ -67,7 +69,7 @@ func TestRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"0 minutes", "43 rows of public.orders", `that 2 rows of public.Odd "name" were deleted`, "43 paid orders", l.Copy, "kept under another name"} {
+	for _, word := range []string{"less than a minute", "43 rows of public.orders", `that 2 rows of public.Odd "name" were deleted`, "43 paid orders", l.Copy, "kept under another name"} {
 		if !strings.Contains(p.Text, word) {
 			t.Errorf("%q is missing in: %s", word, p.Text)
 		}
@@ -82,7 +84,7 @@ func TestRestore(t *testing.T) {
 	o := w.do("restore", c)
 	served, ended := stop()
 	expect(t, o, orchestrator.OutcomeDone, "shop is restored", "never drops")
-	w.restored(w.data(o).Before)
+	w.restored(w.data(o).Before, "owner")
 	if served == 0 || ended == 0 {
 		t.Errorf("the application asked %d times and was cut off %d times; want both", served, ended)
 	}
@@ -155,7 +157,7 @@ func TestRestore_killed(t *testing.T) {
 			}
 			if at.done {
 				expect(t, o, orchestrator.OutcomeDone, "is restored")
-				w.restored(w.data(o).Before)
+				w.restored(w.data(o).Before, "owner")
 				return
 			}
 			expect(t, o, orchestrator.OutcomeNotDone, "killed", "as it was")
@@ -165,7 +167,7 @@ func TestRestore_killed(t *testing.T) {
 			w.again()
 			o = w.do("restore", w.attempt(c))
 			expect(t, o, orchestrator.OutcomeDone, "is restored")
-			w.restored(w.data(o).Before)
+			w.restored(w.data(o).Before, "owner")
 		})
 	}
 }
@@ -226,6 +228,7 @@ func TestRestore_refuses(t *testing.T) {
 	// A database of that name, of somebody else.
 	name := w.restoreName(w.call(""))
 	postgrestest.Run(t, w.server, "create database "+name)
+	postgrestest.Run(t, strings.Replace(w.server, "/postgres?", "/"+name+"?", 1), "create table theirs (id int)")
 	w.calls--
 	refused(w.call(""), "there is a database "+name+" already")
 
@@ -270,9 +273,16 @@ func TestRestore_blind(t *testing.T) {
 func TestRestore_leastRights(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	postgrestest.Run(t, w.server, "create role least login createdb", "grant pg_signal_backend to least", "grant owner to least", "grant shop_app to least", "alter database shop owner to least")
-	postgrestest.Run(t, w.url, "grant all on schema public to least", "alter table orders owner to least", `alter table "Odd ""name""" owner to least`, "alter materialized view sums owner to least", "grant all on schema public to owner")
+	postgrestest.Run(t, w.server, "create role least login createdb", "grant pg_signal_backend to least", "grant shop_app to least", "alter database shop owner to least")
+	postgrestest.Run(t, w.url, "grant all on schema public to least", "alter table orders owner to least", `alter table "Odd ""name""" owner to least`, "alter materialized view sums owner to least", "alter table lines owner to least")
 	w.target.URL = strings.Replace(w.url, "backout:", "least:", 1)
+	if l := w.take(); l.Owners {
+		t.Errorf("settings of a role were restored by one who may not: %+v", l)
+	}
+	if _, err := w.action("restore").Plan(t.Context(), w.call("")); err == nil || !strings.Contains(err.Error(), "alter role") || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("%v", err)
+	}
+	postgrestest.Run(t, w.server, "alter role shop_app in database shop reset search_path")
 	l := w.take()
 	if !l.Owners {
 		t.Fatalf("owners could not be restored: %+v", l)
@@ -284,7 +294,7 @@ func TestRestore_leastRights(t *testing.T) {
 	stop()
 	expect(t, o, orchestrator.OutcomeDone)
 	t.Log(time.Since(began))
-	w.restored(w.data(o).Before)
+	w.restored(w.data(o).Before, "least")
 	if got := w.value(w.server, "select pg_get_userbyid(datdba)::text from pg_database where datname = 'shop'"); got != "least" {
 		t.Errorf("owner: %s", got)
 	}

@@ -245,7 +245,10 @@ func TestSource(t *testing.T) {
 	if !point.None || reading.Verdict != orchestrator.ReadOK || !strings.Contains(reading.Text, "is being taken") {
 		t.Errorf("%+v %+v", point, reading)
 	}
-	w.until(func() bool { point, reading = poll(); return !point.None && strings.Contains(reading.Text, "newest verified") })
+	w.until(func() bool {
+		point, reading = poll()
+		return !point.None && strings.Contains(reading.Text, "newest verified")
+	})
 	if !point.Verified || point.Rows != 1502 || point.At == 0 || reading.Verdict != orchestrator.ReadOK {
 		t.Errorf("%+v %+v", point, reading)
 	}
