@@ -22,6 +22,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/sendgrid"
 	"github.com/aimarketplace/backout/handlers/sentry"
 	"github.com/aimarketplace/backout/handlers/slack"
+	"github.com/aimarketplace/backout/handlers/supabase"
 	"github.com/aimarketplace/backout/handlers/vercel"
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -200,13 +201,14 @@ func placeholders() (map[string]orchestrator.Action, error) {
 	c, err4 := slack.New(slack.Options{BotToken: unset, SigningSecret: unset, Channel: unset})
 	q, err5 := prometheus.New(prometheus.Options{URL: "http://unset"})
 	e, err6 := sentry.New(sentry.Options{Token: unset, Org: unset})
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	b, err7 := supabase.New(supabase.Options{Token: unset})
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return nil, err
 	}
 	out := map[string]orchestrator.Action{}
 	for provider, actions := range map[string]map[string]orchestrator.Action{
 		"vercel": v.Actions(), "github": g.Actions(), "sendgrid": m.Actions(), "slack": c.Actions(),
-		"prometheus": q.Actions(), "sentry": e.Actions(),
+		"prometheus": q.Actions(), "sentry": e.Actions(), "supabase": b.Actions(nil),
 	} {
 		for name, a := range actions {
 			out[name] = unconfigured{a, provider}

@@ -77,6 +77,8 @@ type shopOptions struct {
 	Upstreams bool
 	// Database is the address of a PostgreSQL whose migrations Backout reads.
 	Database string
+	// Copies is the folder of the copies that Backout takes of Database.
+	Copies string
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
 	// Serve are more arguments of serve.
@@ -172,7 +174,7 @@ func (s *shop) writeConfig() {
 	s.t.Helper()
 	tmpl := must(template.ParseFiles("testdata/backout.yaml.tmpl"))(s.t)
 	var b bytes.Buffer
-	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery, "Cured": s.o.Cured, "Watches": s.o.Watches, "Database": s.o.Database != "", "Switch": s.o.Switch}); err != nil {
+	if err := tmpl.Execute(&b, map[string]any{"URLs": s.o.Meter.before(s.t, s.urls), "Data": s.path("data"), "NATSURL": s.o.NATSURL, "Shops": s.shops(), "Heartbeat": s.o.Heartbeat, "MaxLog": s.o.MaxLog, "Repository": s.o.Repository, "Payments": s.o.Payments, "Controls": s.o.Controls, "Upstreams": s.o.Upstreams, "Mode": s.o.Mode, "Veto": s.o.Veto, "PerHour": s.o.PerHour, "Probe": s.o.Probe, "CuredWithin": s.o.CuredWithin, "ProvenWithin": s.o.ProvenWithin, "ProvenEvery": s.o.ProvenEvery, "Cured": s.o.Cured, "Watches": s.o.Watches, "Database": s.o.Database != "", "Copies": s.o.Copies, "Switch": s.o.Switch}); err != nil {
 		s.t.Fatal(err)
 	}
 	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"

@@ -95,7 +95,7 @@ func prepare(given Target) (*target, error) {
 	if t.address, err = direct.Parse(t.URL, t.AllowPrivate); err != nil {
 		return nil, fmt.Errorf("direct_url: %w", err)
 	}
-	if t.reader = t.address; t.ReadURL != "" {
+	if t.reader = t.address; t.ReadURL != "" && len(t.Checks)+len(t.Loss) > 0 {
 		if t.reader, err = direct.Parse(t.ReadURL, t.AllowPrivate); err != nil {
 			return nil, fmt.Errorf("evidence_url: %w", err)
 		}

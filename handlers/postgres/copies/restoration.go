@@ -46,7 +46,7 @@ type shown struct {
 // Spec implements orchestrator.Action.
 func (r *restoration) Spec() orchestrator.Spec {
 	return orchestrator.Spec{
-		Name: "postgres.restore", Effect: true, Safety: orchestrator.Verifiable,
+		Name: "postgres.restore", Effect: true, Safety: orchestrator.Verifiable, Person: true,
 		CallTimeout: callTimeout.Milliseconds(), Settle: settleTime.Milliseconds(), Inputs: []string{"copy?", "before?"},
 		Permissions: []string{"CREATEDB", "owning the database", "ending the application's sessions (pg_signal_backend)"},
 	}

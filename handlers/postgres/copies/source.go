@@ -15,7 +15,7 @@ import (
 
 const (
 	// sourceEvery is how often the folder is looked at.
-	sourceEvery = 30 * time.Second
+	sourceEvery = 15 * time.Second
 	// againAfter is how long after a copy that failed the next one is tried.
 	againAfter = 15 * time.Minute
 	stampWidth = 13 // digits of Unix milliseconds
