@@ -218,6 +218,12 @@ func (r *restoration) Verify(ctx context.Context, c orchestrator.Call, token str
 		return orchestrator.Outcome{}, err
 	case s.Switched:
 		return orchestrator.Outcome{Kind: orchestrator.OutcomeDone, Text: switched(t, s), Data: done(s)}, nil
+	}
+	switch busy, err := restoring(ctx, admin); {
+	case err != nil:
+		return orchestrator.Outcome{}, err
+	case busy:
+		return orchestrator.Outcome{Kind: orchestrator.OutcomeRunning, Text: "a restore is at work on the server", CheckAfter: nextCheck.Milliseconds()}, nil
 	case o != nil:
 		return *o, nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/aimarketplace/backout/handlers/job"
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -251,6 +252,42 @@ func (w *world) restoreName(c orchestrator.Call) string {
 	name := strings.TrimPrefix(w.databases(), "shop ")
 	postgrestest.Run(w.t, w.server, "drop database "+name)
 	return name
+}
+
+// Another machine, which does not know the job, sees that a restore is at work; a second
+// start waits for it and finds it done. A name may have blanks in it.
+func TestRestore_elsewhere(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	postgrestest.Run(t, w.server, `alter database shop rename to "my shop"`)
+	w.url = strings.Replace(w.url, "/shop?", "/my%20shop?", 1)
+	w.target.URL = w.url
+	w.take()
+	c := w.call("")
+	w.stopAt("wait between")
+	out, err := w.action("restore").Do(t.Context(), c)
+	if err != nil || out.Accepted == nil {
+		t.Fatal(out, err)
+	}
+	w.arrived("between")
+	here := w.jobs
+	w.jobs = &job.Runner{Root: filepath.Join(t.TempDir(), "jobs"), Command: here.Command}
+	w.again()
+	if o, err := w.action("restore").Verify(t.Context(), c, out.Accepted.Token); err != nil || o.Kind != orchestrator.OutcomeRunning {
+		t.Errorf("%+v %v", o, err)
+	}
+	second := w.attempt(c)
+	if out, err := w.action("restore").Do(t.Context(), second); err != nil || out.Accepted == nil {
+		t.Errorf("%+v %v", out, err)
+	}
+	w.goOn()
+	o := w.verify("restore", second, "")
+	expect(t, o, orchestrator.OutcomeDone, "my shop is restored")
+	w.settle()
+	w.jobs = here
+	if got := w.databases(); got != "my shop "+w.data(o).Before {
+		t.Errorf("databases: %s", got)
+	}
 }
 
 // A server that is gone tells nothing: neither done nor not done.

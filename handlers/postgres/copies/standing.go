@@ -48,7 +48,9 @@ func kept(name string, at time.Time) string {
 	return fit(name, "_before_"+at.UTC().Format("20060102150405"))
 }
 
-func fit(name, end string) string { return name[:min(len(name), nameMost-len(end))] + end }
+func fit(name, end string) string {
+	return strings.ToValidUTF8(name[:min(len(name), nameMost-len(end))], "") + end
+}
 
 // standing is how far a restore is, as the databases of the server tell it.
 type standing struct {
@@ -77,18 +79,29 @@ func stands(ctx context.Context, admin *pgx.Conn, name, key string) (standing, e
 		}
 		line, _, _ := strings.Cut(comment, "\n")
 		said, ours := strings.CutPrefix(line, markWord+short(key, 16)+" ")
-		words := strings.Fields(said)
+		state, rest, _ := strings.Cut(said, " ")
 		switch {
-		case ours && len(words) == 4 && words[0] == stateSwitched:
-			s.Switched, s.Before = true, words[3]
+		case ours && state == stateSwitched:
+			s.Switched = true
+			_, s.Before, _ = strings.Cut(rest, " before ") // A name may have blanks in it, the copy's has none.
 		case db == beside(name, key):
-			s.Target, s.Ours = true, ours && len(words) > 1
-			if s.Ours {
-				s.State = words[0]
-			}
+			s.Target, s.Ours, s.State = true, ours, state
 		}
 	}
 	return s, rows.Err()
+}
+
+// restoring reports whether a restore is at work on the server, also one of a Backout on
+// another machine: it holds the lock as long as it lives.
+func restoring(ctx context.Context, admin *pgx.Conn) (bool, error) {
+	var held bool
+	err := admin.QueryRow(ctx, `select exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 1
+		and database = (select oid from pg_database where datname = current_database())
+		and classid = ($1::bigint >> 32)::oid and objid = ($1::bigint & 4294967295)::oid)`, int64(restoreLock)).Scan(&held)
+	if err != nil {
+		return false, fmt.Errorf("looking whether a restore is at work: %w", err)
+	}
+	return held, nil
 }
 
 // run runs a statement and says which failed.
