@@ -32,6 +32,8 @@ func TestCopies_areARestorePoint(t *testing.T) {
 	if first.Rows != 10 || first.VerifiedAt < first.At || !strings.HasPrefix(first.Name, "shop-production-2") {
 		t.Errorf("%+v", first)
 	}
+	_, found, _ := once(t, "", s.env, s.bin, "doctor", "--config", s.path("backout.yaml"), "--server", s.at("admin"), "--token", s.token)
+	s.wantTold(found, "ok   database of shop/production: the newest restore point shows ", "may make and rename databases", "pg_dump and pg_restore are of PostgreSQL", "ok   copies/shop/production/copies: ok")
 	s.backout.stop(t)
 	s.restart("")
 	if again := point(); *again != *first {

@@ -91,7 +91,7 @@ func (c *Client) status(ctx context.Context, ref string) (string, error) {
 		Status string `json:"status"`
 	}
 	if err := json.Unmarshal(a.Body, &p); err != nil || p.Status == "" {
-		return "", errors.New("Supabase does not say how the project is")
+		return "", errors.New("asking Supabase how the project is: it does not say")
 	}
 	return p.Status, nil
 }

@@ -94,9 +94,11 @@ func (r *restorePITR) Plan(ctx context.Context, call orchestrator.Call) (orchest
 	if err != nil {
 		return orchestrator.Preview{}, fmt.Errorf("encoding the preview of step %s: %w", call.Step, err)
 	}
-	return orchestrator.Preview{Data: data, Text: fmt.Sprintf(
-		"Supabase puts the database of project %s back to %s, in place: everything written since is gone for good, and the project is offline until it is done, which nobody can stop or foretell", n.Ref, second(n.At)),
-		Manual: "Supabase's dashboard, Database, Backups, Point in time"}, nil
+	return orchestrator.Preview{
+		Data: data, Text: fmt.Sprintf(
+			"Supabase puts the database of project %s back to %s, in place: everything written since is gone for good, and the project is offline until it is done, which nobody can stop or foretell", n.Ref, second(n.At)),
+		Manual: "Supabase's dashboard, Database, Backups, Point in time",
+	}, nil
 }
 
 // Do asks once.

@@ -14,8 +14,14 @@ import (
 // steady makes the text of a row the same in every session.
 func steady(ctx context.Context, conn *pgx.Conn) error {
 	for _, set := range [][2]string{
-		{"search_path", "pg_catalog"}, {"timezone", "UTC"}, {"datestyle", "ISO, MDY"}, {"intervalstyle", "postgres"},
-		{"bytea_output", "hex"}, {"extra_float_digits", "3"}, {"lc_monetary", "C"}, {"row_security", "off"},
+		{"search_path", "pg_catalog"},
+		{"timezone", "UTC"},
+		{"datestyle", "ISO, MDY"},
+		{"intervalstyle", "postgres"},
+		{"bytea_output", "hex"},
+		{"extra_float_digits", "3"},
+		{"lc_monetary", "C"},
+		{"row_security", "off"},
 	} {
 		if _, err := conn.Exec(ctx, "select set_config($1, $2, false)", set[0], set[1]); err != nil {
 			return fmt.Errorf("setting %s: %w", set[0], err)

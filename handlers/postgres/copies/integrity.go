@@ -209,7 +209,7 @@ func amcheck(ctx context.Context, conn *pgx.Conn, f *findings) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
+	for i, name := range names {
 		_, err := conn.Exec(ctx, "select "+schema+".bt_index_check($1::text::regclass)", name)
 		switch {
 		case err == nil:
@@ -217,11 +217,10 @@ func amcheck(ctx context.Context, conn *pgx.Conn, f *findings) error {
 		case strings.HasPrefix(direct.Code(err), "XX"):
 			f.Corrupt++
 			f.found(1, "index %s is corrupt", name)
+		case ctx.Err() != nil:
+			return fmt.Errorf("%d of %d indexes were checked in time", i, len(names))
 		default:
 			f.unseen("index "+name, err)
-			if ctx.Err() != nil {
-				return nil
-			}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -87,9 +88,7 @@ func (t *target) rowsSince(ctx context.Context, c *Copy) (map[string]int64, erro
 		}
 		delete(now, table.Name)
 	}
-	for name, n := range now { // Tables that are newer than the copy.
-		out[name] = n
-	}
+	maps.Copy(out, now) // Tables that are newer than the copy.
 	return out, nil
 }
 

@@ -29,8 +29,7 @@ func Said(err error) string {
 
 // Code is the SQLSTATE of an error, "" when the server did not say one.
 func Code(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	return ""
