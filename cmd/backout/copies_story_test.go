@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -38,6 +41,45 @@ func TestCopies_areARestorePoint(t *testing.T) {
 	s.restart("")
 	if again := point(); *again != *first {
 		t.Errorf("%+v after a restart, %+v before", again, first)
+	}
+	s.backout.stop(t)
+}
+
+// TestRestore_goesOnWithoutBackout: in live mode, with a policy that would do all alone, a
+// person is asked and told what is lost; Backout is killed while the restore runs, and
+// the next start finds it done, once.
+func TestRestore_goesOnWithoutBackout(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	postgrestest.Run(t, server, "create database shop")
+	db := strings.Replace(server, "/postgres?", "/shop?", 1)
+	postgrestest.Run(t, db, "create table orders (id int primary key)", "insert into orders select generate_series(1, 200000)")
+	s := newShop(t, shopOptions{Kind: true, Database: db, Copies: t.TempDir(), Workflows: "testdata/restore", Mode: "live"})
+	s.waitServing("dpl_good2")
+	s.ship("dpl_bad", commitNew, true)
+	s.waitServing("dpl_bad")
+	s.publish("deploy", "backout.deploy.promoted", map[string]any{"environment": "production", "deployment_id": "dpl_bad", "commit": commitNew})
+	s.fires("health")
+	inc := s.waitIncident("INC-1", "asking about the restore", func(inc *console.Incident) bool {
+		st := stepOf(inc, "restore")
+		return st.State == "awaiting" && st.Preview != nil && !strings.HasPrefix(st.WaitingOn, "a preview")
+	})
+	s.wantTold(told(&inc), "Restoring database shop at 127.0.0.1", "deletes everything written since", "a person always decides about postgres.restore")
+	postgrestest.Run(t, db, "delete from orders where id > 5")
+	s.mustSay("approve INC-1 restore")
+	s.waitIncident("INC-1", "restoring", func(inc *console.Incident) bool { return stepOf(inc, "restore").State == "accepted" })
+	s.backout.kill9()
+	s.restart("")
+	inc = s.waitIncident("INC-1", "restored and sound", func(inc *console.Incident) bool { return stepOf(inc, "sound").State == "done" })
+	s.wantTold(told(&inc), "shop is restored; the database that was replaced is kept as shop_before_")
+	conn, err := pgx.Connect(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	var rows, databases int
+	if err := conn.QueryRow(t.Context(), "select (select count(*) from orders), (select count(*) from pg_database where datname like 'shop%')").Scan(&rows, &databases); err != nil || rows != 200000 || databases != 2 {
+		t.Errorf("%d rows, %d databases: %v", rows, databases, err)
 	}
 	s.backout.stop(t)
 }
