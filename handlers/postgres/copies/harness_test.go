@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/aimarketplace/backout/handlers/job"
 	"github.com/aimarketplace/backout/handlers/postgres/copies"
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
@@ -216,19 +214,9 @@ func (w *world) take() left {
 	return w.data(o)
 }
 
-// value asks a database for one text.
 func (w *world) value(url, sql string) string {
 	w.t.Helper()
-	conn, err := pgx.Connect(w.t.Context(), url)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	var v string
-	if err := conn.QueryRow(w.t.Context(), sql).Scan(&v); err != nil {
-		w.t.Fatalf("%s: %v", sql, err)
-	}
-	return v
+	return postgrestest.Value(w.t, url, sql)
 }
 
 func (w *world) databases() string {
