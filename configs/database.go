@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -45,6 +46,9 @@ type Snapshots struct {
 	Jobs int `yaml:"jobs"`
 	// Timeout bounds one copy, or one restore; 0 means 1 h.
 	Timeout Duration `yaml:"timeout"`
+	// Loss are read-only queries with $1, the moment of a copy: each counts what a restore
+	// of it would lose. Their ids are the words people read, such as paid_orders.
+	Loss []Check `yaml:"loss"`
 }
 
 // Check is a query that gives one row with one number, how many rows are wrong.
@@ -115,6 +119,15 @@ func (k *checker) snapshots(at string, s *Snapshots) {
 	}
 	if s.Jobs < 0 || s.Jobs > jobsMost {
 		k.wrong(at+".jobs", "so many tables are never copied at once", fmt.Sprintf("write 1 to %d; the default is 2", jobsMost))
+	}
+	for i, q := range s.Loss {
+		here := index(at+".loss", i)
+		switch {
+		case !isName(q.ID) && !isID(q.ID):
+			k.wrong(here+".id", fmt.Sprintf("%q cannot be the id of a count", q.ID), idFix)
+		case !strings.Contains(q.SQL, "$1"):
+			k.wrong(here+".sql", "the moment of the copy is not in it", "write sql: select count(*) from orders where paid and paid_at > $1")
+		}
 	}
 	if m := s.Timeout.Milliseconds() / 60_000; s.Timeout != 0 && (m < prismaLeast || m > prismaMost) {
 		k.wrong(at+".timeout", "this is no useful limit of a copy", "write a time between 1m and 5h; the default is 1h")

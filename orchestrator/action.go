@@ -59,6 +59,9 @@ type Spec struct {
 	// Forward is set for actions that bring a newer deployment to production,
 	// which a hold refuses to everybody but its own plan.
 	Forward bool `json:"forward,omitempty"`
+	// Person is set for effects that a person always decides about: no policy and no mode
+	// lets one happen alone.
+	Person bool `json:"person,omitempty"`
 	// Inputs names the inputs; a trailing "?" marks an optional one.
 	Inputs []string `json:"inputs,omitempty"`
 	// Permissions lists what the credential must be allowed to do.

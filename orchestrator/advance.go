@@ -116,7 +116,7 @@ func (p *pass) beginAction(l *loaded, st *Step, node *Node) {
 	if node.Action == PageAction && !p.pagesNow(l, st) {
 		return
 	}
-	if node.Approve == nil && (!node.Spec.Effect || p.mode(l.inc, node.Action) == Live) {
+	if node.Approve == nil && (!node.Spec.Effect || (p.mode(l.inc, node.Action) == Live && !node.Spec.Person)) {
 		p.proceed(l, st, node)
 		return
 	}

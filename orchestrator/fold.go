@@ -205,6 +205,8 @@ func (p *pass) record(r *Record) error {
 		p.foldDigest(r.Digest)
 	case r.Schema != nil:
 		p.foldSchema(r.Schema)
+	case r.Restore != nil:
+		p.foldRestorePoint(r.Restore)
 	case r.Timer != nil:
 		p.foldTimer(r.Timer)
 	case r.Reading != nil || r.Upstream != nil:

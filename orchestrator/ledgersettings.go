@@ -20,16 +20,20 @@ type Settings struct {
 	Rotated *Change `json:"rotated,omitempty"`
 	// Schema is what the database said of its migrations last.
 	Schema *SchemaRead `json:"schema,omitempty"`
-	// RestorePoint is the newest verified one. Nobody tells it yet.
+	// RestorePoint is the newest verified one.
 	RestorePoint *RestorePoint `json:"restore_point,omitempty"`
 	// ReadOnly is set while the application may not write to the database.
 	ReadOnly *ReadOnlyState `json:"read_only,omitempty"`
 }
 
-// RestorePoint is a copy of a database that was tried. At is Unix milliseconds.
+// RestorePoint is a copy of a database that was tried: restored somewhere and compared.
+// Times are Unix milliseconds, At the moment it shows; Size is in bytes.
 type RestorePoint struct {
-	At   int64  `json:"at"`
-	Name string `json:"name"`
+	At         int64  `json:"at"`
+	Name       string `json:"name"`
+	VerifiedAt int64  `json:"verified_at,omitempty"`
+	Size       int64  `json:"size,omitempty"`
+	Rows       int64  `json:"rows,omitempty"`
 }
 
 // Settings of an environment.

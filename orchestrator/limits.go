@@ -103,6 +103,9 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 	if who := p.s.meta.jumped(); who != "" {
 		return "the clock of instance " + who + " jumped; `clock accept` says that it is right"
 	}
+	if node.Spec.Person {
+		return "a person always decides about " + node.Action
+	}
 	if !node.Spec.Serving {
 		return ""
 	}

@@ -171,7 +171,7 @@ func (p *pass) overdue(st *Step, valid int64) bool {
 // owesApproval reports whether a step that is to start again was never agreed to
 // by those who must: who may say `retry` need not be one of them.
 func (p *pass) owesApproval(l *loaded, st *Step, node *Node) bool {
-	needs := node.Approve != nil || (node.Spec.Effect && p.mode(l.inc, node.Action) != Live)
+	needs := node.Approve != nil || (node.Spec.Effect && (p.mode(l.inc, node.Action) != Live || node.Spec.Person))
 	return p.budgets() && needs && !st.Agreed && st.Chunk == 0 && !builtIn(node.Action)
 }
 

@@ -27,6 +27,7 @@ type Record struct {
 	Migrations *CommitMigrations `json:"mig,omitempty"`
 	Schema     *SchemaRead       `json:"schema,omitempty"`
 	Digest     *DigestDue        `json:"digest,omitempty"`
+	Restore    *RestorePointSeen `json:"restore,omitempty"`
 
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	Trim       *Trim       `json:"trim,omitempty"`

@@ -156,7 +156,7 @@ func (p *pass) snapshotGuard(l *loaded, st *Step, node *Node) string {
 			return "step " + id + " has not taken a copy in this plan"
 		}
 		var out struct {
-			Name     string `json:"name"`
+			Name     string `json:"copy"`
 			Verified bool   `json:"verified"`
 		}
 		if !decode(took.Output, &out) || !out.Verified || out.Name == "" {

@@ -70,7 +70,7 @@ func (r *resetting) run(t *testing.T) (*book, orchestrator.Decision) {
 	return b, b.intend("reset", "dpl_bad")
 }
 
-const verified = `{"name":"shop-1","verified":true}`
+const verified = `{"copy":"shop-1","verified":true}`
 
 func metGuards() *resetting {
 	return &resetting{plan: resetPlan(), config: resetConfig(), copied: verified, votes: [][2]string{{"bob", "shop"}, {"cat", "shop"}}}
@@ -97,9 +97,9 @@ func TestReset_eachGuardAlone(t *testing.T) {
 			e := &r.config.Projects[0].Environments[0]
 			e.Kind, e.Database.AllowDataLoss = orchestrator.KindStaging, false
 		}, "allow_data_loss is not true"},
-		"the copy was not verified":        {func(r *resetting) { r.copied = `{"name":"shop-1","verified":false}` }, "was not verified"},
+		"the copy was not verified":        {func(r *resetting) { r.copied = `{"copy":"shop-1","verified":false}` }, "was not verified"},
 		"the copy has no name":             {func(r *resetting) { r.copied = `{"verified":true}` }, "was not verified"},
-		"the copy is no step's":            {func(r *resetting) { r.plan.Nodes[2].With["snapshot"] = map[string]any{"name": "x", "verified": true} }, "not the output of a step"},
+		"the copy is no step's":            {func(r *resetting) { r.plan.Nodes[2].With["snapshot"] = map[string]any{"copy": "x", "verified": true} }, "not the output of a step"},
 		"what was taken is no copy":        {func(r *resetting) { r.plan.Nodes[1].Action = "postgres.schema" }, "has not taken a copy"},
 		"one person":                       {func(r *resetting) { approve(r).Quorum = 1; r.votes = r.votes[:1] }, "needs 2 people who did not ask for it, and has 1"},
 		"the one who asked counts not":     {func(r *resetting) { approve(r).Requester = ""; r.votes[1] = [2]string{"ann", "shop"} }, "needs 2 people"},

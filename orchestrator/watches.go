@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// The kinds of readings: an HTTP probe, the control probes, a read-only query and
-// the health of a Supabase project.
+// The kinds of readings: an HTTP probe, the control probes, a read-only query, the
+// health of a Supabase project and whether copies of a database are taken.
 const (
 	ReadProbe    = "probe"
 	ReadControl  = "control"
 	ReadSQL      = "sql"
 	ReadSupabase = "supabase"
+	ReadCopies   = "copies"
 )
 
 // The verdicts of a reading. Errored means that nothing was seen that says
@@ -198,6 +199,9 @@ func (p *pass) cannotSee(w *Watch, r *Reading, j judgement) {
 	case j.verdict == ReadErrored && !j.blind && !w.Found && (w.Errs >= erroredAtMost || r.Denied):
 		w.Found = true
 		f.Text = w.Name() + " cannot see: " + j.text + ". What it watches may be well or not; nothing is raised from it until it sees again"
+		if w.Kind == ReadCopies {
+			f.Text = "no copy of the database of " + w.Project + "/" + w.Environment + " could be taken and verified: " + j.text + ". Until one is, the newest restore point only gets older"
+		}
 		p.finding(f)
 	}
 }

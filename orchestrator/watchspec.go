@@ -63,6 +63,8 @@ func (c *Config) watchSpec(r *Reading) (watchSpec, bool) {
 	case ReadSupabase:
 		spec.fails = probeFails
 		return spec, e.Supabase == r.ID && r.ID != ""
+	case ReadCopies:
+		return spec, e.Database.Snapshots && r.ID == ReadCopies
 	}
 	return spec, false
 }
@@ -115,6 +117,9 @@ func (c *Config) readings() []Reading {
 			for k := range e.Signals {
 				out = append(out, Reading{Kind: ReadSQL, ID: e.Signals[k].ID, Project: pr.ID, Environment: e.ID})
 			}
+			if e.Database.Snapshots {
+				out = append(out, Reading{Kind: ReadCopies, ID: ReadCopies, Project: pr.ID, Environment: e.ID})
+			}
 			if e.Supabase != "" {
 				out = append(out, Reading{Kind: ReadSupabase, ID: e.Supabase, Project: pr.ID, Environment: e.ID})
 			}
@@ -129,7 +134,7 @@ func (c *Config) readings() []Reading {
 func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 	switch {
 	case s.meta.FoldVersion < 2:
-		return r.Reading == nil && r.Upstream == nil && r.Migrations == nil && r.Schema == nil && r.Digest == nil // the log cannot take it yet
+		return r.Reading == nil && r.Upstream == nil && r.Migrations == nil && r.Schema == nil && r.Digest == nil && r.Restore == nil // the log cannot take it yet
 	case r.Upstream != nil:
 		return s.upstreamChanges(r.Upstream)
 	case r.Deploys != nil:
@@ -140,6 +145,8 @@ func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 		return s.digestWorth(r.Digest)
 	case r.Schema != nil:
 		return s.schemaWorth(r.Schema)
+	case r.Restore != nil:
+		return s.restorePointWorth(r.Restore)
 	case r.Obs != nil:
 		return s.obsWorth(r.Obs, now)
 	case r.Reading != nil:

@@ -16,12 +16,14 @@ import (
 	"github.com/aimarketplace/backout/handlers/page"
 	"github.com/aimarketplace/backout/handlers/postgres"
 	"github.com/aimarketplace/backout/handlers/postgres/access"
+	"github.com/aimarketplace/backout/handlers/postgres/copies"
 	"github.com/aimarketplace/backout/handlers/prisma"
 	"github.com/aimarketplace/backout/handlers/probe"
 	"github.com/aimarketplace/backout/handlers/prometheus"
 	"github.com/aimarketplace/backout/handlers/sendgrid"
 	"github.com/aimarketplace/backout/handlers/sentry"
 	"github.com/aimarketplace/backout/handlers/slack"
+	"github.com/aimarketplace/backout/handlers/supabase"
 	"github.com/aimarketplace/backout/handlers/toss"
 	"github.com/aimarketplace/backout/handlers/vercel"
 	"github.com/aimarketplace/backout/orchestrator"
@@ -206,14 +208,15 @@ func placeholders() (map[string]orchestrator.Action, error) {
 	t, err7 := toss.New(toss.Options{Key: unset})
 	q, err5 := prometheus.New(prometheus.Options{URL: "http://unset"})
 	e, err6 := sentry.New(sentry.Options{Token: unset, Org: unset})
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+	b, err8 := supabase.New(supabase.Options{Token: unset})
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil {
 		return nil, err
 	}
 	out := map[string]orchestrator.Action{}
 	for provider, actions := range map[string]map[string]orchestrator.Action{
 		"vercel": v.Actions(), "github": g.Actions(), "sendgrid": m.Actions(), "slack": c.Actions(),
 		"toss":       {"toss.reconcile": &toss.Reconcile{Client: t}},
-		"prometheus": q.Actions(), "sentry": e.Actions(),
+		"prometheus": q.Actions(), "sentry": e.Actions(), "supabase": b.Actions(nil),
 	} {
 		for name, a := range actions {
 			out[name] = unconfigured{a, provider}
@@ -248,6 +251,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, migrations.Actions())
+	restores, err := copies.New(copies.Options{})
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, restores.Actions())
 	schema, err := postgres.NewSchema(nil)
 	if err != nil {
 		return nil, err
@@ -267,9 +275,6 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 	specs := map[string]orchestrator.Spec{}
 	for name, a := range all {
 		specs[name] = a.Spec()
-	}
-	if _, ok := specs[orchestrator.SnapshotAction]; !ok {
-		specs[orchestrator.SnapshotAction] = noSnapshots{}.Spec()
 	}
 	specs["status.publish"] = orchestrator.Spec{Name: "status.publish", Effect: true, Safety: orchestrator.Repeatable, Inputs: []string{"kind", "components?", "text?"}}
 	return specs, nil

@@ -88,6 +88,7 @@ func (u *checkup) examine(ctx context.Context, cfg *configs.Config) {
 	u.hooks(cfg)
 	u.providers(ctx, cfg)
 	u.payments(ctx, cfg)
+	u.copies(ctx, cfg)
 	u.pages(cfg)
 }
 

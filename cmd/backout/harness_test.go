@@ -82,6 +82,8 @@ type shopOptions struct {
 	Database string
 	// AppRole is the role the shop writes to Database as.
 	AppRole string
+	// Copies is the folder of the copies that Backout takes of Database.
+	Copies string
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
 	// Serve are more arguments of serve.

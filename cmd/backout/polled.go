@@ -26,6 +26,9 @@ func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, kee
 	if err := s.addPrisma(cfg); err != nil {
 		return err
 	}
+	if err := s.addCopies(cfg); err != nil {
+		return err
+	}
 	if err := s.addMeasures(cfg, logger); err != nil {
 		return err
 	}
@@ -62,13 +65,16 @@ func (s *actionSet) watchSupabase(cfg *configs.Config, doc *orchestrator.Config,
 	if err != nil {
 		return err
 	}
+	var places []supabase.Place
 	for _, p := range doc.Projects {
 		for _, e := range p.Environments {
 			if e.Supabase != "" {
 				s.sources = append(s.sources, c.Health(p.ID, e.ID, e.Supabase))
+				places = append(places, supabase.Place{Project: p.ID, Environment: e.ID, Ref: e.Supabase})
 			}
 		}
 	}
+	maps.Copy(s.all, c.Actions(places))
 	return nil
 }
 

@@ -54,7 +54,7 @@ func (r *reset) Spec() orchestrator.Spec {
 func (t *target) guarded(c orchestrator.Call) (string, error) {
 	var in struct {
 		Snapshot struct {
-			Name     string `json:"name"`
+			Name     string `json:"copy"`
 			Verified bool   `json:"verified"`
 		} `json:"snapshot"`
 	}

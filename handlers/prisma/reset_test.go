@@ -35,7 +35,7 @@ func full(t *testing.T, kind string, loss bool) *world {
 	return w
 }
 
-const copied = `{"snapshot":{"name":"shop-production-1","verified":true}}`
+const copied = `{"snapshot":{"copy":"shop-production-1","verified":true}}`
 
 // Each guard of the handler stops it alone.
 func TestReset_eachGuardAlone(t *testing.T) {
@@ -53,10 +53,10 @@ func TestReset_eachGuardAlone(t *testing.T) {
 		"no allow_data_loss":   {func(w *world) { w.target.AllowDataLoss = false }, good, "allow_data_loss is not true"},
 		"staging is no excuse": {func(w *world) { w.target.AllowDataLoss, w.target.Kind = false, orchestrator.KindStaging }, good, "allow_data_loss is not true"},
 		"no copy":              {func(*world) {}, with(good, ""), "no copy was taken"},
-		"copy not verified":    {func(*world) {}, with(good, `{"snapshot":{"name":"x","verified":false}}`), "no copy was taken"},
+		"copy not verified":    {func(*world) {}, with(good, `{"snapshot":{"copy":"x","verified":false}}`), "no copy was taken"},
 		"nobody has seen it":   {func(*world) {}, unseen, "approve it first"},
 		"another database":     {func(*world) {}, other, "superseded"},
-		"another copy":         {func(*world) {}, with(good, `{"snapshot":{"name":"x","verified":true}}`), "superseded"},
+		"another copy":         {func(*world) {}, with(good, `{"snapshot":{"copy":"x","verified":true}}`), "superseded"},
 	} {
 		before := w.target
 		one.change(w)

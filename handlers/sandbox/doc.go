@@ -153,4 +153,7 @@
 //	payments by key and order; transactions page
 //	  by startingAfter, dates are Korea's          int 4.2     TestToss_paymentsAndTransactions
 //	Basic with a colon; 400 401 404 500            int 4.2     TestToss_refusals
+//
+//	Supabase
+//	backups, point in time, 201 and then RESTORING vercel 5    TestSupabase_fitsTheSpec
 package sandbox

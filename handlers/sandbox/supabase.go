@@ -17,6 +17,15 @@ type supabase struct {
 // supabaseSetup is the body of POST /_sandbox/setup.
 type supabaseSetup struct {
 	Unhealthy []string `json:"unhealthy"` // services, such as db
+	// PITR gives the projects point-in-time recovery, from Earliest to Latest in Unix
+	// seconds; Status is what they are, ACTIVE_HEALTHY when empty.
+	PITR     bool   `json:"pitr"`
+	Earliest int64  `json:"earliest"`
+	Latest   int64  `json:"latest"`
+	Status   string `json:"status"`
+	// Restores are the moments that were asked for, in Unix seconds. A restore makes the
+	// projects RESTORING until the next setup.
+	Restores []int64 `json:"restores,omitempty"`
 }
 
 func newSupabase(o Options) *supabase { return &supabase{token: o.Token} }
@@ -49,6 +58,9 @@ func (s *supabase) refuse(why refusal) answer {
 func (s *supabase) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /v1/projects/{ref}/health", endpoint(s.health))
+	mux.Handle("GET /v1/projects/{ref}", endpoint(s.project))
+	mux.Handle("GET /v1/projects/{ref}/database/backups", endpoint(s.backups))
+	mux.Handle("POST /v1/projects/{ref}/database/backups/restore-pitr", endpoint(s.restore))
 	return mux
 }
 

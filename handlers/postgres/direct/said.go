@@ -26,3 +26,11 @@ func Said(err error) string {
 	}
 	return "the database refused it (SQLSTATE " + pg.Code + ")"
 }
+
+// Code is the SQLSTATE of an error, "" when the server did not say one.
+func Code(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code
+	}
+	return ""
+}

@@ -86,6 +86,21 @@ func Run(tb testing.TB, url string, statements ...string) {
 	}
 }
 
+// Value asks a database for one text.
+func Value(tb testing.TB, url, sql string) string {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = conn.Close(tb.Context()) }()
+	var v string
+	if err := conn.QueryRow(tb.Context(), sql).Scan(&v); err != nil {
+		tb.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
 // bin finds a program of PostgreSQL, which Debian keeps off the path.
 func bin(tb testing.TB, name string) string {
 	tb.Helper()

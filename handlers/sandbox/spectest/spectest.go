@@ -40,6 +40,12 @@ func SendGrid(tb testing.TB) *Checker {
 	return load(tb, filepath.Join("sendgrid", "tsg_mail_v3.json"))
 }
 
+// Supabase answers the checker for supabase-management.json.
+func Supabase(tb testing.TB) *Checker {
+	tb.Helper()
+	return load(tb, "supabase-management.json")
+}
+
 // Check answers nil if the document has the operation and the request fits it:
 // path, query (known names only) and body. query has no question mark.
 func (c *Checker) Check(method, path, query string, body []byte) error {
