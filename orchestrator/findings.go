@@ -22,6 +22,7 @@ const (
 	FindBlind    = "blind"
 	FindSilent   = "silent"
 	FindErrored  = "errored"
+	FindLoss     = "no way back"
 )
 
 // How long a kind of finding stays quiet after a page, and after how long

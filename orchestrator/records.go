@@ -26,6 +26,8 @@ type Record struct {
 
 	Migrations *CommitMigrations `json:"mig,omitempty"`
 	Schema     *SchemaRead       `json:"schema,omitempty"`
+	Class      *MigrationClass   `json:"class,omitempty"`
+	Rows       *MigrationRows    `json:"rows,omitempty"`
 
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	Trim       *Trim       `json:"trim,omitempty"`

@@ -127,7 +127,7 @@ func (c *Config) readings() []Reading {
 func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 	switch {
 	case s.meta.FoldVersion < 2:
-		return r.Reading == nil && r.Upstream == nil && r.Migrations == nil && r.Schema == nil // the log cannot take it yet
+		return r.Reading == nil && r.Upstream == nil && r.Migrations == nil && r.Schema == nil && r.Class == nil && r.Rows == nil // the log cannot take it yet
 	case r.Upstream != nil:
 		return s.upstreamChanges(r.Upstream)
 	case r.Deploys != nil:
@@ -136,6 +136,10 @@ func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 		return s.migrationsWorth(r.Migrations)
 	case r.Schema != nil:
 		return s.schemaWorth(r.Schema)
+	case r.Class != nil:
+		return s.classWorth(r.Class)
+	case r.Rows != nil:
+		return s.rowsWorth(r.Rows)
 	case r.Obs != nil:
 		return s.obsWorth(r.Obs, now)
 	case r.Reading != nil:

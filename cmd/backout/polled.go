@@ -92,7 +92,7 @@ func (s *actionSet) watchDatabases(cfg *configs.Config, doc *orchestrator.Config
 	}
 	s.sources = append(append(s.sources, evidence.Sources()...), schema.Sources()...)
 	maps.Copy(s.all, evidence.Actions())
-	s.all[orchestrator.SchemaAction] = schema
+	s.all[orchestrator.SchemaAction], s.schema = schema, schema
 	return nil
 }
 
