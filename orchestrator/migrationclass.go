@@ -109,6 +109,9 @@ func (p *pass) foldClass(m *MigrationClass) {
 	if len(keep.Effects) > MaxEffects {
 		keep.Effects, keep.Cut = keep.Effects[:MaxEffects], true
 	}
+	for i := range pr.Environments {
+		defer p.hearing(m.Project, pr.Environments[i].ID)()
+	}
 	p.s.save(BucketMigration, joinKey(m.Project, m.Name), &keep)
 	p.forgetOldest(BucketMigration, joinKey(m.Project, ""))
 	for i := range pr.Environments {

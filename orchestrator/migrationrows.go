@@ -71,7 +71,9 @@ func (p *pass) foldRows(r *MigrationRows) {
 		return
 	}
 	m.Rows = r
+	heard := p.hearing(r.Project, r.Environment)
 	p.saveMark(r.Project, r.Environment, r.Name, &m)
+	heard()
 	p.s.touch(r.Project, r.Environment)
 }
 

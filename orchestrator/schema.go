@@ -68,7 +68,9 @@ func (p *pass) foldSchema(r *SchemaRead) {
 		keep.Lock = &MigrationLock{PID: r.Lock.PID, Since: p.now}
 	}
 	set.Schema = &keep
+	heard := p.hearing(r.Project, r.Environment)
 	p.saveSettings(r.Project, r.Environment, &set)
+	heard()
 	p.seenApplied(r, set.RestorePoint, applied)
 	for i := range r.Rows {
 		p.foldRows(&r.Rows[i])

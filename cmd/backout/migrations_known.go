@@ -22,7 +22,7 @@ func isProject(arg string) bool {
 func printMigrations(w io.Writer, all []orchestrator.MigrationKnown) error {
 	var b strings.Builder
 	for i := range all {
-		writeMigration(&b, &all[i])
+		writeKnownMigration(&b, &all[i])
 	}
 	if len(all) == 0 {
 		b.WriteString("No migration is known: name the `repository` of the project, or its database.evidence_url.\n")
@@ -31,7 +31,7 @@ func printMigrations(w io.Writer, all []orchestrator.MigrationKnown) error {
 	return err
 }
 
-func writeMigration(b *strings.Builder, k *orchestrator.MigrationKnown) {
+func writeKnownMigration(b *strings.Builder, k *orchestrator.MigrationKnown) {
 	fmt.Fprintf(b, "%s: %s, %s", k.Name, classWord(k), stateWord(k.State, k.AppliedAt))
 	if k.Between {
 		b.WriteString(", between what serves and what could be gone back to")

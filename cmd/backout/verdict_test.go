@@ -95,6 +95,14 @@ func (r *repository) Folders(_ context.Context, commit string) ([]string, error)
 	return r.have[commit], nil
 }
 
+func (r *repository) Script(_ context.Context, _, folder string) ([]byte, error) {
+	r.asked++
+	if r.fails {
+		return nil, errors.New("503")
+	}
+	return []byte("ALTER TABLE \"" + folder + "\" ADD COLUMN \"x\" TEXT;\n"), nil
+}
+
 // TestVercelSource_migrations asks for a few commits each time, and leaves alone what
 // does not answer.
 func TestVercelSource_migrations(t *testing.T) {
