@@ -55,7 +55,7 @@ func weighed(v *verdictShown, m *orchestrator.MigrationWeighed) string {
 		}
 	}
 	if len(parts) == 0 {
-		return text + ": changes nothing"
+		return text + ": " + m.Class
 	}
 	return text + ": " + strings.Join(parts, ", ")
 }

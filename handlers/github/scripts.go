@@ -34,16 +34,16 @@ func (t *Trees) Script(ctx context.Context, commit, folder string) ([]byte, erro
 		}
 		return nil, failedAs(err, false, todo, adviceOnRef)
 	}
-	return body.Bytes(), nil
+	return body.kept.Bytes(), nil
 }
 
 // bounded keeps up to maxScript bytes and refuses more.
-type bounded struct{ bytes.Buffer }
+type bounded struct{ kept bytes.Buffer }
 
 // Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxScript {
+	if b.kept.Len()+len(p) > maxScript {
 		return 0, errLongScript
 	}
-	return b.Buffer.Write(p)
+	return b.kept.Write(p)
 }
