@@ -45,6 +45,31 @@ func TestMigration_noWayBack(t *testing.T) {
 	}
 }
 
+// TestMigration_appliedWhileUnread: what was applied while the database could not be read
+// is seen by the next reading, and an error that goes on costs no entry.
+func TestMigration_appliedWhileUnread(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.after(30 * aDay)
+	b.classed("3_toss", dropped())
+	b.inDatabase("1_init")
+	unread := orchestrator.Record{Schema: &orchestrator.SchemaRead{Project: "shop", Environment: "production", Error: "connecting: refused", At: b.now}}
+	if !b.fold.Worth(b.state, &unread, b.now) {
+		t.Fatal("an error is news")
+	}
+	b.act(unread)
+	if b.fold.Worth(b.state, &unread, b.now) {
+		t.Error("the same error is no news")
+	}
+	if k := b.state.MigrationsKnown("shop", "production"); len(k) != 2 || k[0].State != "unread" {
+		t.Errorf("%+v", k)
+	}
+	b.after(minute)
+	b.inDatabase("1_init", "3_toss")
+	if got := b.timeline(1); b.pages(1) != 1 || !strings.Contains(got, "this cannot be taken back") {
+		t.Errorf("%d pages:\n%s", b.pages(1), got)
+	}
+}
+
 func TestMigration_additiveWakesNobody(t *testing.T) {
 	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
 	b.after(30 * aDay)

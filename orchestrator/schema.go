@@ -62,6 +62,9 @@ func (p *pass) foldSchema(r *SchemaRead) {
 	applied := p.schemaChanged(set.Schema, r)
 	keep := *r
 	keep.Rows = nil
+	if old := set.Schema; r.Error != "" && old != nil { // what was applied meanwhile is seen by the next one
+		keep.Applied, keep.AppliedAt, keep.Sums, keep.All, keep.Failed = old.Applied, old.AppliedAt, old.Sums, old.All, old.Failed
+	}
 	if r.Lock != nil && set.Schema != nil && set.Schema.Lock != nil && set.Schema.Lock.PID == r.Lock.PID {
 		keep.Lock = set.Schema.Lock // the same one, still
 	} else if r.Lock != nil && r.Lock.Since == 0 {
@@ -80,7 +83,7 @@ func (p *pass) foldSchema(r *SchemaRead) {
 // schemaChanged notes every migration that was applied, or failed, since the last look,
 // and returns those that were applied.
 func (p *pass) schemaChanged(old, now *SchemaRead) (applied []string) {
-	if old == nil || old.Error != "" || now.Error != "" {
+	if old == nil || now.Error != "" || old.Error != "" && len(old.Applied) == 0 {
 		return nil
 	}
 	for _, name := range only(now.Applied, old.Applied) {
@@ -102,6 +105,9 @@ func (s *State) schemaWorth(r *SchemaRead) bool {
 	old := s.Settings(r.Project, r.Environment).Schema
 	if old == nil || r.At-old.At >= summaryEvery {
 		return true
+	}
+	if r.Error != "" {
+		return old.Error != r.Error
 	}
 	same := slices.Equal(old.Applied, r.Applied) && slices.Equal(old.AppliedAt, r.AppliedAt) && slices.Equal(old.Sums, r.Sums) && slices.Equal(old.Failed, r.Failed) &&
 		old.All == r.All && old.Missing == r.Missing && old.Error == r.Error && old.Lock.same(r.Lock)
