@@ -82,19 +82,18 @@ func (c *crossing) weighAll(names []string, evidence string) {
 	var against []Reason
 	for _, name := range names {
 		m, class := c.weigh(name)
-		if len(c.v.Weighed) == maxWeighed {
-			c.v.Weighed = c.v.Weighed[1:]
-		}
-		c.v.Weighed = append(c.v.Weighed, m)
 		switch {
 		case m.State == MigrationPending:
 			pending = append(pending, name)
 		case class == nil:
-			unread = append(unread, name)
+			unread, m.Says = append(unread, name), VerdictAsk
 		default:
 			against = append(against, c.reasons(&m, class)...)
 		}
+		m.Effects = strictest(m.Effects)
+		c.v.Weighed = append(c.v.Weighed, m)
 	}
+	c.v.Weighed = c.v.Weighed[max(0, len(c.v.Weighed)-maxWeighed):]
 	c.against(against)
 	if len(unread) > 0 {
 		c.v.add(Reason{
@@ -184,11 +183,10 @@ func (c *crossing) weigh(name string) (MigrationWeighed, *MigrationClass) {
 }
 
 // reasons are what a migration has to say, one for each effect that matters and one
-// for all that are fine. What is shown of it is bounded afterwards.
+// for all that are fine.
 func (c *crossing) reasons(m *MigrationWeighed, class *MigrationClass) (out []Reason) {
 	where := m.Name + c.applied(m)
 	var fine []string
-	order := strictestFirst()
 	for i := range m.Effects {
 		e := &m.Effects[i]
 		if e.Says == "" && len(e.Rows) == 0 {
@@ -209,14 +207,19 @@ func (c *crossing) reasons(m *MigrationWeighed, class *MigrationClass) (out []Re
 	if len(fine) > 0 || len(m.Effects) == 0 {
 		out = append(out, Reason{Kind: "migrations", Text: or(several(fine), m.Name+" changes nothing"), Evidence: where})
 	}
-	if len(m.Effects) > maxWeighedOf {
-		slices.SortStableFunc(m.Effects, func(a, b EffectWeighed) int {
-			return cmp.Compare(slices.Index(order, a.Says), slices.Index(order, b.Says))
-		})
-		m.Effects = m.Effects[:maxWeighedOf]
-	}
-	c.v.Weighed[len(c.v.Weighed)-1].Effects = m.Effects
 	return out
+}
+
+// strictest keeps as many effects as are shown, in their order when all are.
+func strictest(all []EffectWeighed) []EffectWeighed {
+	if len(all) <= maxWeighedOf {
+		return all
+	}
+	order := strictestFirst()
+	slices.SortStableFunc(all, func(a, b EffectWeighed) int {
+		return cmp.Compare(slices.Index(order, a.Says), slices.Index(order, b.Says))
+	})
+	return all[:maxWeighedOf]
 }
 
 func (c *crossing) applied(m *MigrationWeighed) string {
