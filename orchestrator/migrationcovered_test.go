@@ -64,3 +64,24 @@ func passOf(t *testing.T) *pass {
 	s.config = &Config{Projects: []Project{{ID: "shop", Environments: []Environment{{ID: "production", Kind: KindProduction}}}}}
 	return &pass{Fold: f, s: s, now: 1_000 * dayMS, seq: 2, out: &Folded{}, seen: map[uint64]bool{}}
 }
+
+// TestVerdict_waysOn: where going back does harm there is something else to do.
+func TestVerdict_waysOn(t *testing.T) {
+	t.Parallel()
+	const ways = "read-only or maintenance), then leave the database, revert the migration, repair rows, restore or reset"
+	for _, c := range []struct {
+		says     string
+		switches []string
+		want     string
+	}{
+		{"", []string{"toss"}, ""},
+		{VerdictAsk, nil, ""},
+		{VerdictAsk, []string{"toss"}, "safer than going back: switch off toss"},
+		{VerdictRefuse, nil, "contain it first (" + ways},
+		{VerdictRefuse, []string{"toss", "card"}, "contain it first (switch off toss, card, " + ways},
+	} {
+		if got := waysOn(c.says, c.switches); got != c.want {
+			t.Errorf("%s, %v: %s", c.says, c.switches, got)
+		}
+	}
+}

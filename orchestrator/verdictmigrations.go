@@ -124,28 +124,44 @@ func (c *crossing) against(all []Reason) {
 		}
 		c.v.add(Reason{Kind: "migrations", Says: rest[0].Says, Text: plural(n, "more statement") + " of these migrations against it", Evidence: "`backout migrations classify " + c.project + "`"})
 	}
-	if len(all) > 0 && all[0].Says == VerdictRefuse {
-		r := Reason{Kind: "ways", Text: waysBack(c.s, c.project), Evidence: "the schema verdict"}
-		c.v.add(r)
-		c.v.Reasons = append(c.v.Reasons, r.Text)
+	if len(all) == 0 {
+		return
+	}
+	if text := waysOn(all[0].Says, c.s.canBeOff(c.project)); text != "" {
+		c.v.add(Reason{Kind: "ways", Text: text, Evidence: "what the schema leaves open"})
+		c.v.Reasons = append(c.v.Reasons, text)
 	}
 }
 
-// waysBack says what to do when the old code cannot run on the database.
-func waysBack(s *State, project string) string {
-	contain := "read-only or maintenance"
-	if pr, ok := s.Config().Project(project); ok {
-		var off []string
-		for i := range pr.Components {
-			if pr.Components[i].Switch != "" {
-				off = append(off, pr.Components[i].ID)
-			}
-		}
-		if len(off) > 0 {
-			contain = "switch off " + several(off) + ", " + contain
+// waysOn says what to do where going back does harm: "" when it does none.
+func waysOn(says string, switches []string) string {
+	off := ""
+	if len(switches) > 0 {
+		off = "switch off " + several(switches)
+	}
+	switch {
+	case says == VerdictRefuse && off != "":
+		off += ", "
+	case says == VerdictAsk && off != "":
+		return "safer than going back: " + off
+	case says != VerdictRefuse:
+		return ""
+	}
+	return "contain it first (" + off + "read-only or maintenance), then leave the database, revert the migration, repair rows, restore or reset"
+}
+
+// canBeOff are the components of a project that can be switched off.
+func (s *State) canBeOff(project string) (out []string) {
+	pr, ok := s.Config().Project(project)
+	if !ok {
+		return nil
+	}
+	for i := range pr.Components {
+		if pr.Components[i].Switch != "" {
+			out = append(out, pr.Components[i].ID)
 		}
 	}
-	return "contain it first (" + contain + "), then leave the database, revert the migration, repair rows, restore or reset"
+	return out
 }
 
 // weigh judges one migration; class is nil while it is not known.
