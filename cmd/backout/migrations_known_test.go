@@ -19,10 +19,11 @@ func TestMigrations_known(t *testing.T) {
 		Rows: []orchestrator.RowQuery{{Counts: "rows use it", SQL: "select 1"}, {Counts: "rows more", SQL: "select 2\nfrom x"}, {Counts: "rows last", SQL: "select 3"}},
 	}}}
 	var out bytes.Buffer
-	if err := printMigrations(&out, []orchestrator.MigrationKnown{
+	all := []orchestrator.MigrationKnown{
 		{Name: "1_a", State: "unread"}, {Name: "2_b", State: "pending"}, {Name: "3_c", State: "failed", Class: class, Other: true},
 		{Name: "4_d", State: "applied", AppliedAt: at, Between: true, Class: class, Rows: &orchestrator.MigrationRows{At: at, Counts: []orchestrator.RowCount{{N: 9}, {Error: "no right"}}}},
-	}); err != nil {
+	}
+	if err := printMigrations(&out, all); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
