@@ -20,7 +20,9 @@ func TestMigrations_known(t *testing.T) {
 	}}}
 	var out bytes.Buffer
 	all := []orchestrator.MigrationKnown{
-		{Name: "1_a", State: "unread"}, {Name: "2_b", State: "pending"}, {Name: "3_c", State: "failed", Class: class, Other: true},
+		{Name: "1_a", State: "unread"},
+		{Name: "2_b", State: "pending"},
+		{Name: "3_c", State: "failed", Class: class, Other: true},
 		{Name: "4_d", State: "applied", AppliedAt: at, Between: true, Class: class, Rows: &orchestrator.MigrationRows{At: at, Counts: []orchestrator.RowCount{{N: 9}, {Error: "no right"}}}},
 	}
 	if err := printMigrations(&out, all); err != nil {
