@@ -35,6 +35,7 @@ func (p *pass) runBuiltIn(l *loaded, st *Step, node *Node) {
 	switch node.Action {
 	case "deployment.verdict":
 		v := p.s.verdict(inc.Project, inc.Environment, in.From, p.now)
+		v.Weighed = nil // the reasons hold it
 		st.Output = encoded(v)
 		p.finish(l, st, node, "answer "+v.Answer+targetText(v)+", because "+join(v.Reasons))
 	case "deployment.hold":

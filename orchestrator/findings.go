@@ -23,6 +23,7 @@ const (
 	FindSilent   = "silent"
 	FindErrored  = "errored"
 	FindReadOnly = "read_only"
+	FindLoss     = "no_way_back"
 )
 
 // How long a kind of finding stays quiet after a page, and after how long

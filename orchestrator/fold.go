@@ -21,7 +21,8 @@ import (
 //	   signals are held back, confirmed, damped, correlated over projects and
 //	   counted past a budget; the suspect is weighed again; what goes live over
 //	   a hold pages; the verdict is kept and knows plan, retention, secrets, migrations,
-//	   variables, crons and rolling releases; the ledger keeps 200 deployments;
+//	   variables, crons and rolling releases, and what each migration does
+//	   to the code from before it; the ledger keeps 200 deployments;
 //	   what is promoted is watched, and graded by that
 const FoldVersion = 2
 
@@ -207,6 +208,10 @@ func (p *pass) record(r *Record) error {
 		p.foldSchema(r.Schema)
 	case r.Restore != nil:
 		p.foldRestorePoint(r.Restore)
+	case r.Class != nil:
+		p.foldClass(r.Class)
+	case r.Rows != nil:
+		p.foldRows(r.Rows)
 	case r.Timer != nil:
 		p.foldTimer(r.Timer)
 	case r.Reading != nil || r.Upstream != nil:

@@ -55,6 +55,9 @@ func (p *pass) limits(l *loaded, st *Step, node *Node) *refusal {
 		return &refusal{reason: why, then: "fail"}
 	}
 	p.letGo(l, st)
+	if r := p.noLongerBack(l, st, node); r != nil {
+		return r
+	}
 	if r := p.agreed(l, st, node); r != nil {
 		return r
 	}
@@ -120,6 +123,8 @@ func (p *pass) mustAsk(l *loaded, node *Node) string {
 		return "it began more than " + span(lim.AutoWindow) + " after the promotion"
 	case !node.Spec.Forward && p.notMigrated(inc) != "":
 		return p.notMigrated(inc)
+	case !node.Spec.Forward && p.lessSafe(l) != "":
+		return p.lessSafe(l)
 	case inc.CheckSuspect != "":
 		return inc.CheckSuspect
 	case env.RolledBack:

@@ -30,7 +30,7 @@ func mutate(rng *rand.Rand, data []byte, others []orchestrator.Entry) []byte {
 			data = append(append(data[:at:at], nums[rng.IntN(len(nums))]...), data[at+1:]...)
 		}
 	case 4: // a name is another one
-		names := []string{"result", "intent", "verified", "measure", "preview", "timer", "cmd", "ev", "doc", "body", "nodes", "kind", "future"}
+		names := []string{"result", "intent", "verified", "measure", "preview", "timer", "cmd", "ev", "doc", "body", "nodes", "kind", "future", "class", "rows", "schema"}
 		from, to := names[rng.IntN(len(names))], names[rng.IntN(len(names))]
 		data = bytes.ReplaceAll(data, []byte(`"`+from+`":`), []byte(`"`+to+`":`))
 	case 5: // a piece of another entry
@@ -80,6 +80,10 @@ func longStory(t *testing.T) *book {
 		}
 		b.wait(minute)
 	}
+	b.inDatabase("1_init")
+	b.classed("2_drop", dropped(), newValue())
+	b.rows("2_drop", orchestrator.RowCount{N: 9})
+	b.inDatabase("1_init", "2_drop")
 	b.stray("nobody's")
 	b.say("ann", "note", "INC-1", ":look at \"this\"")
 	b.say("ann", "pause", ":night")

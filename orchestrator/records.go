@@ -28,6 +28,8 @@ type Record struct {
 	Schema     *SchemaRead       `json:"schema,omitempty"`
 	Digest     *DigestDue        `json:"digest,omitempty"`
 	Restore    *RestorePointSeen `json:"restore,omitempty"`
+	Class      *MigrationClass   `json:"class,omitempty"`
+	Rows       *MigrationRows    `json:"rows,omitempty"`
 
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 	Trim       *Trim       `json:"trim,omitempty"`

@@ -17,13 +17,19 @@ type SchemaRead struct {
 	// begun and neither finished nor rolled back.
 	Applied []string `json:"applied,omitempty"`
 	All     int      `json:"all,omitempty"`
-	Failed  []string `json:"failed,omitempty"`
+	// AppliedAt says when each of Applied was, in Unix milliseconds, and Sums the SHA-256
+	// of its script in hex, as Prisma noted them; empty ones are not known.
+	AppliedAt []int64  `json:"applied_at,omitempty"`
+	Sums      []string `json:"sums,omitempty"`
+	Failed    []string `json:"failed,omitempty"`
 	// Lock is set while somebody holds the lock that Prisma takes for a migration.
 	Lock *MigrationLock `json:"lock,omitempty"`
 	// Missing is set when there is no such table; Error when nothing could be read.
 	Missing bool   `json:"missing,omitempty"`
 	Error   string `json:"error,omitempty"`
 	At      int64  `json:"at"`
+	// Rows are what was counted beside, where a step has read both at once.
+	Rows []MigrationRows `json:"rows,omitempty"`
 }
 
 // MigrationLock is who holds advisory lock 72707369, and since when in Unix
@@ -53,24 +59,36 @@ func (p *pass) foldSchema(r *SchemaRead) {
 		return
 	}
 	set := p.s.Settings(r.Project, r.Environment)
-	p.schemaChanged(set.Schema, r)
+	applied := p.schemaChanged(set.Schema, r)
 	keep := *r
+	keep.Rows = nil
+	if old := set.Schema; r.Error != "" && old != nil { // what was applied meanwhile is seen by the next one
+		keep.Applied, keep.AppliedAt, keep.Sums, keep.All, keep.Failed = old.Applied, old.AppliedAt, old.Sums, old.All, old.Failed
+	}
 	if r.Lock != nil && set.Schema != nil && set.Schema.Lock != nil && set.Schema.Lock.PID == r.Lock.PID {
 		keep.Lock = set.Schema.Lock // the same one, still
 	} else if r.Lock != nil && r.Lock.Since == 0 {
 		keep.Lock = &MigrationLock{PID: r.Lock.PID, Since: p.now}
 	}
 	set.Schema = &keep
+	heard := p.hearing(r.Project, r.Environment)
 	p.saveSettings(r.Project, r.Environment, &set)
+	heard()
+	p.seenApplied(r, set.RestorePoint, applied)
+	for i := range r.Rows {
+		p.foldRows(&r.Rows[i])
+	}
 }
 
-// schemaChanged notes every migration that was applied, or failed, since the last look.
-func (p *pass) schemaChanged(old, now *SchemaRead) {
-	if old == nil || old.Error != "" || now.Error != "" {
-		return
+// schemaChanged notes every migration that was applied, or failed, since the last look,
+// and returns those that were applied.
+func (p *pass) schemaChanged(old, now *SchemaRead) (applied []string) {
+	if old == nil || now.Error != "" || old.Error != "" && len(old.Applied) == 0 {
+		return nil
 	}
 	for _, name := range only(now.Applied, old.Applied) {
 		if len(old.Applied) == 0 || name >= old.Applied[0] {
+			applied = append(applied, name)
 			p.noteChange(now.Project, now.Environment, &Change{At: p.now, Kind: "migration", Title: clip(name+" applied", 200)})
 		}
 	}
@@ -79,6 +97,7 @@ func (p *pass) schemaChanged(old, now *SchemaRead) {
 			p.noteChange(now.Project, now.Environment, &Change{At: p.now, Kind: "migration", Title: clip(name+" began and did not end", 200)})
 		}
 	}
+	return applied
 }
 
 // schemaWorth reports whether a reading says anything new, or the last one is old.
@@ -87,7 +106,10 @@ func (s *State) schemaWorth(r *SchemaRead) bool {
 	if old == nil || r.At-old.At >= summaryEvery {
 		return true
 	}
-	same := slices.Equal(old.Applied, r.Applied) && slices.Equal(old.Failed, r.Failed) &&
+	if r.Error != "" {
+		return old.Error != r.Error
+	}
+	same := slices.Equal(old.Applied, r.Applied) && slices.Equal(old.AppliedAt, r.AppliedAt) && slices.Equal(old.Sums, r.Sums) && slices.Equal(old.Failed, r.Failed) &&
 		old.All == r.All && old.Missing == r.Missing && old.Error == r.Error && old.Lock.same(r.Lock)
 	return !same
 }

@@ -15,10 +15,12 @@ type Verdict struct {
 	Because []Reason `json:"because,omitempty"`
 	// Migrations are those between the target and what serves; nil when they are not
 	// known. Variables and Crons would be as they were.
-	Migrations *[]string     `json:"migrations,omitempty"`
-	Variables  []string      `json:"variables,omitempty"`
-	Crons      []string      `json:"crons,omitempty"`
-	Restore    *RestorePoint `json:"restore_point,omitempty"`
+	Migrations *[]string `json:"migrations,omitempty"`
+	// Weighed are the newest of them that the target lacks, with what each does to it.
+	Weighed   []MigrationWeighed `json:"weighed,omitempty"`
+	Variables []string           `json:"variables,omitempty"`
+	Crons     []string           `json:"crons,omitempty"`
+	Restore   *RestorePoint      `json:"restore_point,omitempty"`
 }
 
 // Reason is one thing that speaks for or against going back.

@@ -35,7 +35,8 @@ func (s *State) judged(project, env, from string, now int64) Verdict {
 	v.Target = target
 	grade.Evidence = "the ledger, " + plural(len(to.Served), "time") + " in production"
 	v.add(grade)
-	v.between(served, to)
+	c := crossing{s: s, v: &v, project: project, env: env, from: served, to: to, set: &set, now: now}
+	c.migrations()
 	v.reverts(served, to, &set)
 	v.situation(e, &set, ahead(served, &set, now), now)
 	if days := int64(set.RetentionDays); days > 0 && to.At > 0 && to.At+days*dayMS-now < dayMS {
@@ -130,40 +131,6 @@ func unfitNow(d *Deployment, set *Settings, now int64) *Reason {
 }
 
 func day(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04 UTC") }
-
-// between compares the migrations of what serves and of the target. What a migration
-// does is not known, so one is enough for a person to be asked.
-func (v *Verdict) between(from, to *Deployment) {
-	if from.Migrations == nil || to.Migrations == nil {
-		v.add(Reason{Kind: "migrations", Text: "the migrations between are not known", Evidence: "no repository was read for these commits"})
-		return
-	}
-	since := only(from.Migrations.Names, to.Migrations.Names)
-	if len(to.Migrations.Names) > 0 { // what is older than the oldest one told is in both
-		since = slices.DeleteFunc(since, func(name string) bool { return name < to.Migrations.Names[0] })
-	}
-	lost := only(to.Migrations.Names, from.Migrations.Names)
-	if len(from.Migrations.Names) > 0 {
-		lost = slices.DeleteFunc(lost, func(name string) bool { return name < from.Migrations.Names[0] })
-	}
-	all := append(slices.Clone(since), lost...)
-	v.Migrations = &all
-	evidence := "prisma/migrations of the two commits"
-	switch {
-	case len(since) > 0:
-		v.add(Reason{
-			Kind: "migrations", Says: VerdictAsk, Evidence: evidence,
-			Text: plural(len(since), "migration") + " since, whose class is not known: " + several(since),
-		})
-	case len(lost) > 0:
-		v.add(Reason{
-			Kind: "migrations", Says: VerdictAsk, Evidence: evidence,
-			Text: "what serves lacks " + plural(len(lost), "migration") + " that the target has: " + several(lost),
-		})
-	default:
-		v.add(Reason{Kind: "migrations", Text: "no migration between", Evidence: evidence})
-	}
-}
 
 // reverts says which variables and crons would be as they were.
 func (v *Verdict) reverts(from, to *Deployment, set *Settings) {

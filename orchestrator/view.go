@@ -36,6 +36,9 @@ const (
 	BucketVerdict  Bucket = "verdict"
 
 	BucketDeployWatch Bucket = "dwatch"
+
+	BucketMigration Bucket = "mig"
+	BucketMark      Bucket = "migmark"
 )
 
 // Buckets lists every bucket.
@@ -45,6 +48,7 @@ func Buckets() []Bucket {
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
 		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
 		BucketSilence, BucketHeld, BucketChange, BucketWatch, BucketShadow, BucketSettings, BucketVerdict, BucketDeployWatch,
+		BucketMigration, BucketMark,
 	}
 }
 

@@ -134,7 +134,7 @@ func (c *Config) readings() []Reading {
 func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 	switch {
 	case s.meta.FoldVersion < 2:
-		return r.Reading == nil && r.Upstream == nil && r.Migrations == nil && r.Schema == nil && r.Digest == nil && r.Restore == nil // the log cannot take it yet
+		return r.Reading == nil && r.Upstream == nil && r.Migrations == nil && r.Schema == nil && r.Digest == nil && r.Restore == nil && r.Class == nil && r.Rows == nil // the log cannot take it yet
 	case r.Upstream != nil:
 		return s.upstreamChanges(r.Upstream)
 	case r.Deploys != nil:
@@ -147,6 +147,10 @@ func (f *Fold) Worth(s *State, r *Record, now int64) bool {
 		return s.schemaWorth(r.Schema)
 	case r.Restore != nil:
 		return s.restorePointWorth(r.Restore)
+	case r.Class != nil:
+		return s.classWorth(r.Class)
+	case r.Rows != nil:
+		return s.rowsWorth(r.Rows)
 	case r.Obs != nil:
 		return s.obsWorth(r.Obs, now)
 	case r.Reading != nil:

@@ -37,6 +37,7 @@ type actionSet struct {
 	probes    *probe.HTTP
 	chat      *slack.Client
 	vercel    *vercel.Client
+	schema    *postgres.Schema
 	// confirm asks a webhook's sender whether what it says is so.
 	confirm map[string]func(context.Context, gateway.Delivery, gateway.Decoded) gateway.Decoded
 }

@@ -102,6 +102,9 @@ func (a *app) start(ctx context.Context) error {
 		return err
 	}
 	a.actions = actions
+	if err := actions.watchClasses(a.cfg, &memory{app: a}, a.o.Logger); err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	if err := a.startEngine(ctx, st, actions, registry); err != nil {
 		return err
@@ -256,7 +259,7 @@ func (a *app) listenAdmin(registry *prometheus.Registry) error {
 func (a *app) api(registry *prometheus.Registry, parse func(string) (orchestrator.Command, error)) *console.API {
 	return console.New(console.Options{
 		Backend: a.engine, Parse: parse, Help: gateway.Help(), Ready: a.ready, Cluster: a.cluster, Backup: a.backup, NewID: func() string { id, _ := randomHex(12); return id },
-		Blob: a.bus.Blob, Again: a.again, DryRun: a.dryRun,
+		Blob: a.bus.Blob, Again: a.again, DryRun: a.dryRun, Recount: (&recounter{app: a, at: map[string]time.Time{}}).recount,
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Open: loopback(a.cfg.Instance.AdminListen), Logger: a.o.Logger,
 	})
 }

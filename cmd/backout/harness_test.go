@@ -67,6 +67,8 @@ type shopOptions struct {
 	Disk string
 	// Repository has Backout read that repository of the sandbox's GitHub.
 	Repository string
+	// World is what the sandbox's GitHub holds before Backout looks.
+	World map[string]any
 	// Switch gives checkout a switch at Vercel, with a proof on the site.
 	Switch bool
 	// SwitchSQL gives it a row of Database instead, SwitchHTTP a service at this address.
@@ -171,6 +173,9 @@ func (s *shop) startSandbox() {
 	s.order(s.urls.Slack+"/_sandbox/setup", map[string]any{"users": []map[string]string{
 		{"id": "U0ANN", "name": "ann", "email": "ann@example.com"}, {"id": "U0BOB", "name": "bob", "email": "bob@example.com"},
 	}})
+	if s.o.World != nil {
+		s.order(s.urls.GitHub+"/_sandbox/world", s.o.World)
+	}
 	for _, n := range s.shops() {
 		s.order(s.urls.Vercel+"/_sandbox/setup", map[string]any{"projects": []map[string]any{{
 			"id": fmt.Sprintf("prj_shop%d", n), "domains": []string{fmt.Sprintf("shop%d.test", n)},

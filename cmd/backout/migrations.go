@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aimarketplace/backout/handlers/migrations"
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 func migrationsCommand() *cobra.Command {
@@ -21,16 +23,26 @@ func migrationsCommand() *cobra.Command {
 
 func migrationsClassifyCommand() *cobra.Command {
 	var f clientFlags
+	var env string
 	c := &cobra.Command{
-		Use: "classify DIR", Short: "Class of every migration in a folder, statement by statement, with its reason", Args: exactly(1),
+		Use: "classify DIR|PROJECT", Short: "Class of every migration, statement by statement, with its reason", Args: exactly(1),
 		Long: `Read a folder of Prisma migrations and say of every statement whether the code from
 before it can read and write the new schema, with the rows the new code has written:
 additive, data (the rows decide), unknown (counts as breaking), breaking, destructive.
 Where the rows decide, the read-only query that asks them is shown. Nothing is run.
 
-DIR is prisma/migrations, the folder of a project that has one, or one migration.`,
-		Example: "  backout migrations classify .\n  backout migrations classify prisma/migrations/20261127_add_receipts -o json",
+DIR is prisma/migrations, the folder of a project that has one, or one migration. The id
+of a PROJECT, where no such folder is, asks the running Backout what it knows: the classes,
+what the database has applied and when, and what the queries counted there.`,
+		Example: "  backout migrations classify .\n  backout migrations classify shop\n  backout migrations classify prisma/migrations/20261127_add_receipts -o json",
 		RunE: func(c *cobra.Command, args []string) error {
+			if isProject(args[0]) {
+				var known []orchestrator.MigrationKnown
+				if err := f.client().get(c.Context(), "/api/v1/migrations", url.Values{"project": {args[0]}, "environment": {env}}, &known); err != nil {
+					return err
+				}
+				return f.show(c.OutOrStdout(), known, func() error { return printMigrations(c.OutOrStdout(), known) })
+			}
 			all, err := readMigrations(args[0])
 			if err != nil {
 				return err
@@ -45,7 +57,8 @@ DIR is prisma/migrations, the folder of a project that has one, or one migration
 			})
 		},
 	}
-	f.addOutput(c)
+	f.add(c)
+	c.Flags().StringVar(&env, "environment", "", "of a PROJECT; default: production")
 	return c
 }
 

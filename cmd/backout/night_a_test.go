@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // Commits as the provider tells them, in full: what is behind them is read by commit.
@@ -21,7 +24,7 @@ func prismaTable() []string {
 	return []string{
 		`create table _prisma_migrations (id varchar(36) primary key, checksum varchar(64) not null, finished_at timestamptz, migration_name varchar(255) not null,
 			logs text, rolled_back_at timestamptz, started_at timestamptz not null default now(), applied_steps_count integer not null default 0)`,
-		applied("20261101_init"),
+		`insert into _prisma_migrations (id, checksum, migration_name, started_at, finished_at) values ('1', '', '20261101_init', now() - interval '9 days', now() - interval '9 days')`,
 	}
 }
 
@@ -29,13 +32,40 @@ func applied(name string) string {
 	return `insert into _prisma_migrations (id, checksum, migration_name, finished_at) values ('` + name + `', '', '` + name + `', now())`
 }
 
+// tossWorld is a repository whose newest commit has the migration of night (a).
+func tossWorld() map[string]any {
+	return map[string]any{
+		"trees": map[string][]string{
+			strings.Replace(commitOld, "ee2", "ee1", 1): {"20261101_init"}, commitOld: {"20261101_init"}, commitNew: {"20261101_init", "20261120_toss"},
+		},
+		"scripts": map[string]string{"20261120_toss": strings.Join(tossScript(), "\n") + "\n"},
+	}
+}
+
+// tossScript is the migration of night (a), statement by statement: a column, and a value
+// that the client from before it cannot read.
+func tossScript() []string {
+	return []string{`ALTER TABLE "Order" ADD COLUMN "receipt_url" TEXT;`, `ALTER TYPE "PaymentMethod" ADD VALUE 'TOSS_PAY';`}
+}
+
+// tossApplied is what `prisma migrate deploy` leaves of it.
+func tossApplied() []string {
+	sum := sha256.Sum256([]byte(strings.Join(tossScript(), "\n") + "\n"))
+	return append(tossScript(), `insert into _prisma_migrations (id, checksum, migration_name, finished_at) values ('2', '`+hex.EncodeToString(sum[:])+`', '20261120_toss', now())`)
+}
+
+// orders is the shop's table from before, and nineteen orders in it.
+func orders() []string {
+	return []string{
+		`CREATE TYPE "PaymentMethod" AS ENUM ('CARD')`, `CREATE TABLE "Order" ("id" SERIAL PRIMARY KEY, "method" "PaymentMethod" NOT NULL)`,
+		`INSERT INTO "Order" ("method") SELECT 'CARD' FROM generate_series(1, 19)`,
+	}
+}
+
 // behind ships code whose migration is not applied yet.
 func (s *shop) behind(bad bool) {
 	s.t.Helper()
 	s.waitServing("dpl_good2")
-	s.order(s.urls.GitHub+"/_sandbox/world", map[string]any{"trees": map[string][]string{
-		commitOld: {"20261101_init"}, commitNew: {"20261101_init", "20261120_toss"},
-	}})
 	s.ship("dpl_new", commitNew, bad)
 	s.waitSettled()
 	s.publish("deploy", "backout.deploy.promoted", map[string]any{"environment": "production", "deployment_id": "dpl_new", "commit": commitNew})
@@ -61,8 +91,8 @@ func (s *shop) waitVerdict(says string) {
 func TestNight_a(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Start(t)
-	postgrestest.Run(t, db, prismaTable()...)
-	s := newShop(t, shopOptions{Kind: true, Veto: "20s", Repository: "aim/shop", Database: db})
+	postgrestest.Run(t, db, append(prismaTable(), orders()...)...)
+	s := newShop(t, shopOptions{Kind: true, Veto: "20s", Repository: "aim/shop", World: tossWorld(), Database: db})
 	s.behind(true)
 
 	missing := alert("p2022", "critical")
@@ -70,7 +100,7 @@ func TestNight_a(t *testing.T) {
 	s.publish("alert", "backout.alert.firing", missing)
 	s.says("INC-1", "I am not rolling back by myself: the code is ahead of the database: 20261120_toss not applied yet")
 	s.stays(2 * time.Second)
-	postgrestest.Run(t, db, applied("20261120_toss"))
+	postgrestest.Run(t, db, tossApplied()...)
 	s.ends("p2022")
 	s.waitIncident("INC-1", "quiet, and told of the migration", func(inc *console.Incident) bool { return inc.Firing == 0 })
 	s.stays(time.Second)
@@ -78,6 +108,8 @@ func TestNight_a(t *testing.T) {
 		t.Fatalf("it was rolled back for a missing column: %v\n%s", got, s.toldAll())
 	}
 
+	postgrestest.Run(t, db, `INSERT INTO "Order" ("method") SELECT 'TOSS_PAY' FROM generate_series(1, 9)`)
+	s.tellsOfTheRows()
 	for _, id := range []string{"t1", "t2", "t3"} {
 		s.publisher(nil, webhookFailed("w-"+id, id))
 	}
@@ -85,6 +117,7 @@ func TestNight_a(t *testing.T) {
 	toss["name"], toss["release"] = "reading 'url' of undefined", commitNew
 	s.publish("alert", "backout.alert.firing", toss)
 	s.goesBackByOneWord()
+	s.says("INC-1", "going back, the database has this to say now: ADD VALUE 'TOSS_PAY': 9 rows use it, the old code cannot read them; ADD COLUMN (fine)")
 	s.step("proven", "done")
 	s.ends("toss")
 	s.publish("webhook", "backout.webhook.recovered", map[string]any{
@@ -98,6 +131,27 @@ func TestNight_a(t *testing.T) {
 	}
 	s.says("INC-1", "Not over yet: pushes to main will build but NOT go live until this hold is lifted")
 	s.backout.stop(t)
+}
+
+// tellsOfTheRows waits until the verdict knows what the migration did, and reads the two
+// screens that say so.
+func (s *shop) tellsOfTheRows() {
+	s.t.Helper()
+	s.waitVerdict("ADD VALUE 'TOSS_PAY': 9 rows use it, the old code cannot read them")
+	var v verdictShown
+	s.wantTold(s.asks(&v, "verdict", "shop"),
+		"Schema    1 migration since, applied ", ": ADD COLUMN (fine), ADD VALUE 'TOSS_PAY' (9 rows use it: old code cannot read them)", "Answer    ASK: ")
+	if v.Answer != "ask" || len(v.Weighed) != 1 || v.Weighed[0].Class != "data" || v.Weighed[0].Effects[1].Counts[0].N != 9 || v.Weighed[0].AppliedAt == 0 {
+		s.t.Errorf("the verdict: %s, %+v", v.Answer, v.Weighed)
+	}
+	var known []orchestrator.MigrationKnown
+	s.wantTold(s.asks(&known, "migrations", "classify", "shop"),
+		"20261101_init: class not known, applied ", "20261120_toss: data, applied ", ", between what serves and what could be gone back to",
+		"line 2 data: ADD VALUE 'TOSS_PAY'; old code reads: by-rows, writes: yes", "9 rows use it, counted ", "SELECT coalesce(sum(")
+	postgrestest.Run(s.t, s.o.Database, `DELETE FROM "Order" WHERE "method" = 'TOSS_PAY' AND "id" % 9 <> 0`)
+	s.waitVerdict("ADD VALUE 'TOSS_PAY': 1 row uses it, the old code cannot read it")
+	postgrestest.Run(s.t, s.o.Database, `INSERT INTO "Order" ("method") SELECT 'TOSS_PAY' FROM generate_series(1, 8)`)
+	s.waitVerdict("ADD VALUE 'TOSS_PAY': 9 rows use it")
 }
 
 // goesBackByOneWord says `now` to whatever asks about the rollback.
@@ -134,7 +188,7 @@ func TestNight_migrationRuns(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Start(t)
 	postgrestest.Run(t, db, prismaTable()...)
-	s := newShop(t, shopOptions{Kind: true, Repository: "aim/shop", Database: db})
+	s := newShop(t, shopOptions{Kind: true, Repository: "aim/shop", World: tossWorld(), Database: db})
 	s.behind(true)
 	unlock := postgrestest.LockMigrations(t, db)
 	s.publish("alert", "backout.alert.firing", alert("p2022", "critical"))

@@ -102,12 +102,12 @@ func (s *actionSet) watchDatabases(cfg *configs.Config, doc *orchestrator.Config
 	}
 	s.sources = append(append(s.sources, evidence.Sources()...), schema.Sources()...)
 	maps.Copy(s.all, evidence.Actions())
-	s.all[orchestrator.SchemaAction] = schema
 	inspect, err := postgres.NewInspect(all, postgres.Keeper(keep))
 	if err != nil {
 		return err
 	}
 	maps.Copy(s.all, inspect.Actions())
+	s.all[orchestrator.SchemaAction], s.schema = schema, schema
 	return nil
 }
 

@@ -27,6 +27,8 @@ const (
 type folders interface {
 	Known(commit string) (names []string, ok bool)
 	Folders(ctx context.Context, commit string) ([]string, error)
+	// Script is the migration.sql of one of them.
+	Script(ctx context.Context, commit, folder string) ([]byte, error)
 }
 
 // vercelSource polls what serves one environment, and the migrations in the commits

@@ -100,7 +100,7 @@ func (v *verdictShown) schema() string {
 	case len(*v.Migrations) == 0:
 		return "the same migrations"
 	}
-	return fmt.Sprintf("%s between, class not known: %s", counted(len(*v.Migrations), "migration"), strings.Join(*v.Migrations, ", "))
+	return schemaLine(v)
 }
 
 func (v *verdictShown) alsoReverts() string {
@@ -117,6 +117,9 @@ func (v *verdictShown) alsoReverts() string {
 func (v *verdictShown) restorePoint() string {
 	if v.Restore == nil {
 		return "none known"
+	}
+	if at := time.UnixMilli(v.Restore.At).UTC(); at.Format(time.DateOnly) == v.Now.UTC().Format(time.DateOnly) {
+		return at.Format("15:04") + ", verified"
 	}
 	return utc(v.Restore.At) + ", verified"
 }

@@ -36,6 +36,20 @@ Answer    ASK: 1 migration since, whose class is not known: 20261124_toss
 	if out.String() != want {
 		t.Errorf("printed\n%swant\n%s", out.String(), want)
 	}
+	v.Weighed = []orchestrator.MigrationWeighed{{
+		Name: "20261124_toss", State: "applied", AppliedAt: since.Add(41 * time.Second).UnixMilli(), Class: "data", Says: "ask", Effects: []orchestrator.EffectWeighed{
+			{MigrationEffect: orchestrator.MigrationEffect{Does: "ADD COLUMN"}, Text: "fine"},
+			{MigrationEffect: orchestrator.MigrationEffect{Does: "ADD COLUMN"}, Text: "fine"},
+			{MigrationEffect: orchestrator.MigrationEffect{Does: "ADD VALUE 'TOSS_PAY'"}, Text: "9 rows use it: old code cannot read them"},
+		},
+	}}
+	v.Restore = &orchestrator.RestorePoint{At: since.Add(-2 * time.Minute).UnixMilli()}
+	screenHas(t, &v, "Schema    1 migration since, applied 18:00:41: ADD COLUMN (fine), ADD VALUE 'TOSS_PAY' (9 rows use it: old code cannot read them)\n", "    Restore point  17:58, verified\n")
+	v.Migrations = &[]string{"20261120_pay", "20261124_toss", "20261125_drop"}
+	v.Weighed = append(v.Weighed, orchestrator.MigrationWeighed{Name: "20261120_pay", State: "applied"}, orchestrator.MigrationWeighed{Name: "20261125_drop", State: "pending", Class: "destructive"})
+	v.Restore.At -= aDay
+	screenHas(t, &v, "Schema    3 migrations between:\n          20261124_toss, applied 18:00:41: ADD COLUMN (fine)", "\n          20261125_drop, not applied: destructive\n          class not known: 20261120_pay\n",
+		"Restore point  2026-11-23 17:58:00 UTC, verified\n")
 	out.Reset()
 	blind := verdictShown{Project: "shop", BlindSince: since.UnixMilli(), Hold: &orchestrator.Hold{By: "INC-1", Reason: "careful"}, Verdict: orchestrator.Verdict{Answer: "impossible", Reasons: []string{"what serves is not known"}}}
 	if err := blind.print(&out); err != nil {
@@ -44,6 +58,22 @@ Answer    ASK: 1 migration since, whose class is not known: 20261124_toss
 	for _, line := range []string{"Serving   not known\n", "Hold      by INC-1: careful, until it is lifted\n", "I cannot see the provider since 2026-11-24 18:00:00 UTC; automatic actions on shop are off", "Answer    IMPOSSIBLE: what serves is not known\n"} {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("%q is not in\n%s", line, out.String())
+		}
+	}
+}
+
+// aDay in milliseconds.
+const aDay = 24 * 60 * 60 * 1000
+
+func screenHas(t *testing.T, v *verdictShown, parts ...string) {
+	t.Helper()
+	var out bytes.Buffer
+	if err := v.print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range parts {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("%q is not in\n%s", part, out.String())
 		}
 	}
 }
@@ -93,6 +123,14 @@ func (r *repository) Folders(_ context.Context, commit string) ([]string, error)
 	}
 	r.have[commit] = []string{"1_init"}
 	return r.have[commit], nil
+}
+
+func (r *repository) Script(_ context.Context, _, folder string) ([]byte, error) {
+	r.asked++
+	if r.fails {
+		return nil, errors.New("503")
+	}
+	return []byte("ALTER TABLE \"" + folder + "\" ADD COLUMN \"x\" TEXT;\n"), nil
 }
 
 // TestVercelSource_migrations asks for a few commits each time, and leaves alone what

@@ -60,6 +60,9 @@ type Options struct {
 	Again func(q *orchestrator.Quarantined, body []byte) ([]orchestrator.Event, error)
 	// DryRun walks through a playbook or an incident's plan without doing anything.
 	DryRun func(ctx context.Context, o orchestrator.DryOptions) (*orchestrator.DryReport, error)
+	// Recount has the rows counted again that an environment's verdict depends on; nil
+	// counts none.
+	Recount func(ctx context.Context, project, env string) error
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// NewID makes the id of a command that has none.
@@ -99,6 +102,7 @@ func (a *API) Handler() http.Handler {
 		"GET /api/v1/upstreams":                     a.upstreams,
 		"GET /api/v1/verdict":                       a.verdict,
 		"GET /api/v1/deployments":                   a.deployments,
+		"GET /api/v1/migrations":                    a.migrations,
 		"GET /api/v1/shadow":                        a.shadow,
 		"GET /api/v1/quarantine":                    a.quarantine,
 		"GET /api/v1/quarantine/{name}":             a.quarantined,

@@ -35,6 +35,7 @@ func (a *API) timeline(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) verdict(w http.ResponseWriter, r *http.Request) {
+	a.recount(r)
 	a.read(w, r, func(s *orchestrator.State) (any, error) {
 		project, env, err := place(s, r)
 		if err != nil {

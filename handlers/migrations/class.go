@@ -83,6 +83,8 @@ type Evidence struct {
 	// Decides is "reads", "writes" or "". With a word, that answer is ByRows, and 0
 	// makes it Yes; without, the number only tells how bad it is.
 	Decides string `json:"decides,omitempty"`
+	// Short is Counts in a few words after the number, where there are some: "rows use it".
+	Short string `json:"-"`
 }
 
 // Lock is what a statement keeps others from doing while it runs.

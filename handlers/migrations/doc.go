@@ -15,5 +15,5 @@
 //
 // Start reading at class.go (the answers), then rules.go (who judges what), judge.go
 // (one script) and folder.go (prisma/migrations). Where the rows decide, the answer
-// comes with a read-only query that returns one number, made in evidence.go.
+// comes with a read-only query that returns one number, made in evidence.go. What the log keeps of it is made in record.go.
 package migrations

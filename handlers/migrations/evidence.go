@@ -81,7 +81,7 @@ JOIN pg_catalog.pg_attribute a ON a.atttypid = t.oid AND a.attnum > 0 AND NOT a.
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE e.oid = %[1]s::regtype`, literal(enum), literal(label)),
-		Decides: decidesReads,
+		Decides: decidesReads, Short: "rows use it",
 	}
 }
 

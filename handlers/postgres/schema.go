@@ -31,6 +31,7 @@ const (
 // a read, and gives a source for each database; safe for concurrent use.
 type Schema struct {
 	databases []*query
+	wanted    Wanted
 }
 
 // NewSchema prepares the readings. It connects to nothing; its errors hold no URL.
@@ -53,12 +54,15 @@ func NewSchema(databases []Database) (*Schema, error) {
 func (s *Schema) Sources() []orchestrator.Source {
 	out := make([]orchestrator.Source, len(s.databases))
 	for i, q := range s.databases {
-		out[i] = &schemaSource{q}
+		out[i] = &schemaSource{s, q}
 	}
 	return out
 }
 
-type schemaSource struct{ q *query }
+type schemaSource struct {
+	schema *Schema
+	q      *query
+}
 
 // Name implements orchestrator.Source.
 func (s *schemaSource) Name() string { return "schema/" + s.q.project + "/" + s.q.env }
@@ -73,7 +77,14 @@ func (s *schemaSource) Poll(ctx context.Context) ([]orchestrator.Record, error) 
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return []orchestrator.Record{{Schema: &r}}, nil
+	records := []orchestrator.Record{{Schema: &r}}
+	if r.Error != "" {
+		return records, nil
+	}
+	for _, rows := range s.schema.count(ctx, s.q) {
+		records = append(records, orchestrator.Record{Rows: &rows})
+	}
+	return records, ctx.Err()
 }
 
 // Spec implements orchestrator.Action.
@@ -91,6 +102,9 @@ func (s *Schema) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Outp
 		return orchestrator.Output{}, orchestrator.Permanent(errors.New("the database of " + c.Project + "/" + c.Environment + " is not configured; write database.evidence_url"))
 	}
 	r := readSchema(ctx, s.databases[i])
+	if r.Error == "" {
+		r.Rows = s.count(ctx, s.databases[i])
+	}
 	data, err := json.Marshal(r)
 	if err != nil {
 		return orchestrator.Output{}, fmt.Errorf("encoding the migrations of %s/%s: %w", c.Project, c.Environment, err)
@@ -150,7 +164,9 @@ func readSchema(ctx context.Context, q *query) orchestrator.SchemaRead {
 }
 
 func readMigrations(ctx context.Context, tx pgx.Tx, r *orchestrator.SchemaRead) error {
-	rows, err := tx.Query(ctx, `select migration_name, bool_or(finished_at is not null and rolled_back_at is null), bool_or(finished_at is null and rolled_back_at is null)
+	rows, err := tx.Query(ctx, `select migration_name, bool_or(finished_at is not null and rolled_back_at is null), bool_or(finished_at is null and rolled_back_at is null),
+		max(finished_at) filter (where rolled_back_at is null),
+		coalesce((array_agg(checksum order by finished_at desc nulls last) filter (where finished_at is not null and rolled_back_at is null))[1], '')
 		from _prisma_migrations group by migration_name order by migration_name`)
 	if err != nil {
 		return err
@@ -159,20 +175,31 @@ func readMigrations(ctx context.Context, tx pgx.Tx, r *orchestrator.SchemaRead) 
 	for rows.Next() {
 		var name string
 		var applied, open bool
-		if err := rows.Scan(&name, &applied, &open); err != nil {
+		var at *time.Time
+		var sum string
+		if err := rows.Scan(&name, &applied, &open, &at, &sum); err != nil {
 			return err
 		}
 		switch {
 		case applied:
-			r.Applied = append(r.Applied, name)
+			r.Applied, r.Sums = append(r.Applied, name), append(r.Sums, sum)
+			r.AppliedAt = append(r.AppliedAt, millisOf(at))
 		case open:
 			r.Failed = append(r.Failed, name)
 		}
 	}
 	r.All = len(r.Applied)
-	r.Applied = r.Applied[max(0, len(r.Applied)-maxMigrations):]
+	from := max(0, len(r.Applied)-maxMigrations)
+	r.Applied, r.AppliedAt, r.Sums = r.Applied[from:], r.AppliedAt[from:], r.Sums[from:]
 	r.Failed = r.Failed[max(0, len(r.Failed)-maxMigrations):]
 	return rows.Err()
+}
+
+func millisOf(t *time.Time) int64 {
+	if t == nil {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // readLock looks who migrates now. Since when is only seen by roles that may read

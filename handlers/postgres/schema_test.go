@@ -47,8 +47,8 @@ func TestSchema(t *testing.T) {
 	for _, sql := range []string{
 		prismaTable,
 		`insert into _prisma_migrations (id, checksum, migration_name, finished_at, rolled_back_at) values
-			('1', '', '20260101_init', now(), null), ('2', '', '20260202_failed_then_applied', null, now()),
-			('3', '', '20260202_failed_then_applied', now(), null), ('4', '', '20260303_open', null, null), ('5', '', '20260404_rolled_back', null, now())`,
+			('1', 'sum1', '20260101_init', now(), null), ('2', '', '20260202_failed_then_applied', null, now()),
+			('3', 'sum3', '20260202_failed_then_applied', now(), null), ('4', '', '20260303_open', null, null), ('5', '', '20260404_rolled_back', null, now())`,
 		`select pg_advisory_lock(72707369)`,
 	} {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
@@ -58,6 +58,9 @@ func TestSchema(t *testing.T) {
 	got := readOnce(t, s)
 	if !slices.Equal(got.Applied, []string{"20260101_init", "20260202_failed_then_applied"}) || got.All != 2 || !slices.Equal(got.Failed, []string{"20260303_open"}) {
 		t.Errorf("%+v", got)
+	}
+	if len(got.AppliedAt) != 2 || time.Since(time.UnixMilli(got.AppliedAt[1])) > time.Minute || !slices.Equal(got.Sums, []string{"sum1", "sum3"}) {
+		t.Errorf("applied at %v, sums %v", got.AppliedAt, got.Sums)
 	}
 	if got.Lock == nil || got.Lock.PID != int(conn.PgConn().PID()) || time.Since(time.UnixMilli(got.Lock.Since)) > time.Minute {
 		t.Errorf("the lock: %+v", got.Lock)

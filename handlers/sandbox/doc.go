@@ -121,6 +121,7 @@
 //	conclusions; a run can end with a push         issue 2     TestGitHub_conclusionAndDeploy
 //	401 404 422; at most 25 inputs                 int 6       TestGitHub_refusals
 //	trees, folder by folder                        nights 5    TestGitHub_trees
+//	scripts of migrations, raw                     nights 6    TestGitHub_contents
 //	compare; 403 with Retry-After is a limit, too  docs.github TestGitHub_compare
 //	pull requests, trees, branches; revertPullRequest:
 //	  200 with errors, and two pull requests        int 6       TestGitHub_pulls

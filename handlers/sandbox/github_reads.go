@@ -22,9 +22,11 @@ type gitHubWorld struct {
 	// Trees are the migrations (folders of prisma/migrations) of each commit; null is a
 	// commit without prisma.
 	Trees map[string][]string `json:"trees"`
+	// Scripts are the migration.sql of migrations, by name, the same in every commit.
+	Scripts map[string]string `json:"scripts"`
 	// Pulls are pull requests; a revert adds one.
 	Pulls []pull `json:"pulls"`
-	// Refuse answers a kind of read (deployments, runs, secrets, trees, compare, commits, pulls) with this
+	// Refuse answers a kind of read (deployments, runs, secrets, trees, contents, compare, commits, pulls) with this
 	// status, as for a token without the permission.
 	Refuse map[string]int `json:"refuse"`
 	// Limited answers the next so many of a kind with 403 and Retry-After, GitHub's other
@@ -41,6 +43,7 @@ func (g *gitHub) reads(mux *http.ServeMux, repo string) {
 		return g.rows("deployments", func(w *gitHubWorld) []object { return w.Statuses[r.PathValue("deployment")] })
 	}))
 	mux.Handle("GET "+repo+"/git/trees/{sha}", endpoint(g.getTree))
+	mux.Handle("GET "+repo+"/contents/{path...}", endpoint(g.getContents))
 	mux.Handle("GET "+repo+"/commits/{ref...}", endpoint(g.getCommit))
 	mux.Handle("GET "+repo+"/compare/{basehead}", endpoint(g.compare))
 	mux.Handle("GET "+repo+"/secret-scanning/alerts", endpoint(func(r *request) answer {

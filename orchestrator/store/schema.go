@@ -29,6 +29,8 @@
 //	dep      project 0 env 0 created ms(8)‖id    the ledger of deployments
 //	env      project 0 env                   what serves, lock, hold, breaker
 //	set      project 0 env                   plan, retention, variables without values, crons, the last rotation of a secret
+//	mig      project 0 name                  what a migration does to the code from before it, and the queries that decide
+//	migmark  project 0 env 0 name            when it was applied there, what those queries counted, whether people were told
 //	verdict  project 0 env                   whether one could go back, to what, and why
 //	dwatch   n(8)                            a watch of a promotion: what it looks for, what it saw
 //	watch    kind 0 project 0 env 0 id       what a polled source said last, counted; when a source was heard

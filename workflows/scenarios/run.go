@@ -183,8 +183,18 @@ func (p *Played) migrations(m *Moment) error {
 			return err
 		}
 	}
+	if c := m.Class; c != nil {
+		if _, err := p.Take(orchestrator.Record{Class: c.class()}); err != nil {
+			return err
+		}
+	}
 	if s := m.Schema; s != nil {
 		if _, err := p.Take(orchestrator.Record{Schema: s.read(p.Now())}); err != nil {
+			return err
+		}
+	}
+	if r := m.Rows; r != nil {
+		if _, err := p.Take(orchestrator.Record{Rows: r.counted(p.Now())}); err != nil {
 			return err
 		}
 	}

@@ -69,8 +69,12 @@ type Moment struct {
 
 	// Commit tells which migrations a commit holds; Schema which of them the database
 	// of an environment has, which did not end, and the process that migrates now.
+	// Class says what a migration does to the code from before it, Rows what its queries
+	// counted.
 	Commit *CommitTold `yaml:"commit"`
 	Schema *SchemaTold `yaml:"schema"`
+	Class  *ClassTold  `yaml:"class"`
+	Rows   *RowsTold   `yaml:"rows"`
 
 	// Answer is what a read finds from then on, other than that all is well.
 	Answer *AnswerTold `yaml:"answer"`
