@@ -34,6 +34,11 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		{Name: "prisma.revert", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"migrations"}},
 		{Name: "prisma.reset", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 25_000, Inputs: []string{"snapshot?"}},
 		{Name: "postgres.snapshot", Safety: orchestrator.Repeatable, CallTimeout: 25_000, Inputs: []string{"verify?"}},
+		{Name: "postgres.integrity", Safety: orchestrator.Repeatable, CallTimeout: 28_000},
+		{Name: "postgres.compare", Safety: orchestrator.Repeatable, CallTimeout: 28_000, Inputs: []string{"before?"}},
+		{Name: "postgres.stage", Safety: orchestrator.Repeatable, CallTimeout: 28_000, Inputs: []string{"scratch", "table", "columns", "where?"}},
+		{Name: "postgres.repair", Effect: true, Safety: orchestrator.Verifiable, Person: true, CallTimeout: 28_000, Inputs: []string{"stage"}},
+		{Name: "postgres.restore", Effect: true, Safety: orchestrator.Verifiable, Person: true, CallTimeout: 28_000, Inputs: []string{"copy?", "before?"}},
 		{Name: "github.workflow", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"repo", "file", "ref"}},
 		{Name: "page.oncall", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"text"}},
 	}
