@@ -34,7 +34,8 @@ func fastened(ctx context.Context, a *direct.Address) (belt, error) {
 			return nil
 		})
 	}
-	if code := direct.Code(err); code == "42P01" || code == "3F000" { // Nothing was ever read-only.
+	// Nothing was ever read-only, or not by this role, which then may not read the record.
+	if code := direct.Code(err); code == "42P01" || code == "3F000" || code == "42501" {
 		return nil, nil
 	}
 	if err != nil {

@@ -77,7 +77,7 @@ func (t *target) may(ctx context.Context, b copies.Beside) error {
 	return nil
 }
 
-// Verify tells what was found and keeps compare.json.
+// Verify tells what was found and keeps rows.json.
 func (a *comparison) Verify(ctx context.Context, c orchestrator.Call, token string) (orchestrator.Outcome, error) {
 	o, r, err := a.client.ended(c, token)
 	switch {
@@ -94,7 +94,7 @@ func (a *comparison) Verify(ctx context.Context, c orchestrator.Call, token stri
 	out := r.Compared
 	note := "what differs from copy " + out.Copy + ", with samples"
 	out.Tables = out.Tables[:min(len(out.Tables), tablesMost)]
-	data, err := a.client.evidence(ctx, token, "compare.json", note, out)
+	data, err := a.client.evidence(ctx, token, "rows.json", note, out)
 	if err != nil {
 		return orchestrator.Outcome{}, err
 	}

@@ -54,7 +54,7 @@ func TestRepair_exactlyTheWrongRows(t *testing.T) {
 		c.Tables[0].Columns["amount"] < 90000 || c.Tables[1].Changed != 10 || c.Tables[1].Columns["rate"] != 10 || !slices.Contains(c.Tables[0].Other, "amount_krw is only in the copy") {
 		t.Errorf("%+v", c.Tables)
 	}
-	if !slices.Contains(c.Unseen, "public.log has no primary key") || len(c.Evidence) != 1 || c.Evidence[0].Name != "compare.json" {
+	if !slices.Contains(c.Unseen, "public.log has no primary key") || len(c.Evidence) != 1 || c.Evidence[0].Name != "rows.json" {
 		t.Errorf("%+v %+v", c.Unseen, c.Evidence)
 	}
 	if body := string(w.kept[c.Evidence[0].Blob]); strings.Count(body, `"key"`) != 30 || strings.Contains(body, strings.Repeat("secret ", 20)) {
