@@ -30,6 +30,10 @@
 // session writes dates, times and floats in PostgreSQL's own style and in UTC; a trigger
 // that makes a text of one sees that.
 //
+// The condition that chooses rows is SQL over the row of production. It runs as the role
+// of direct_url in a transaction that only reads, must be one expression, and is shown to
+// those who approve.
+//
 // A partition is a table of its own here: name it, not the table it is a part of.
 //
 // Scratch databases are called backout_compare_…; the next comparison drops those older

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
 	"github.com/aimarketplace/backout/orchestrator"
@@ -49,7 +50,9 @@ func TestRepair_exactlyTheWrongRows(t *testing.T) {
 	before := w.value(rest)
 	wrong := w.value("select count(*) from payouts p join truth using (id) where version = 2")
 
+	began := time.Now()
 	c := w.done("compare", w.call(map[string]any{"before": "2099-01-01T00:00:00Z"}))
+	compared := time.Since(began)
 	if len(c.Tables) != 2 || c.Tables[0].Table != "public.payouts" || c.Tables[0].New != 49 || c.Tables[0].Deleted != 200 ||
 		c.Tables[0].Columns["amount"] < 90000 || c.Tables[1].Changed != 10 || c.Tables[1].Columns["rate"] != 10 || !slices.Contains(c.Tables[0].Other, "amount_krw is only in the copy") {
 		t.Errorf("%+v", c.Tables)
@@ -85,7 +88,9 @@ func TestRepair_exactlyTheWrongRows(t *testing.T) {
 		t.Errorf("it runs without an approval: %v", err)
 	}
 	call.Preview = p.Data
+	began = time.Now()
 	o := w.do("repair", call)
+	t.Logf("200,000 rows restored beside and compared in %s, %s of them put back in %s", compared, wrong, time.Since(began))
 	expect(t, o, orchestrator.OutcomeDone, wrong+" rows of public.payouts have their values back")
 	if r := w.read(o.Data); itoa(r.Repaired) != wrong || r.Left != 0 {
 		t.Errorf("%+v", r)

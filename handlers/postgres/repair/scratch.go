@@ -163,7 +163,11 @@ func tidy(ctx context.Context, admin *pgx.Conn, now time.Time) ([]string, error)
 
 // tidyTables drops the staging tables of repairs that ended so long ago.
 func tidyTables(ctx context.Context, conn *pgx.Conn, now time.Time) ([]string, error) {
-	if there := 0; conn.QueryRow(ctx, "select count(*) from pg_class where oid = to_regclass('backout.mark')").Scan(&there) != nil || there == 0 {
+	var there bool
+	if err := conn.QueryRow(ctx, "select to_regclass('backout.mark') is not null").Scan(&there); err != nil {
+		return nil, fmt.Errorf("looking for old staging tables: %w", err)
+	}
+	if !there {
 		return nil, nil
 	}
 	rows, err := conn.Query(ctx, `select c.relname from backout.mark m join pg_class c on c.relname = m.note->>'staging' and c.relnamespace = 'backout'::regnamespace

@@ -58,11 +58,7 @@ func fieldNames(keys, columns int) []string {
 }
 
 func makeStaging(name string, fields []string, more string) string {
-	sql := "create table backout." + ident(name) + " (n bigint primary key"
-	for _, f := range fields {
-		sql += ", " + f + " text"
-	}
-	return sql + more + ")"
+	return "create table backout." + ident(name) + " (n bigint primary key, " + strings.Join(fields, " text, ") + " text" + more + ")"
 }
 
 // add adds a row to a checksum: lengths in between, so that no two rows look alike.
