@@ -18,9 +18,10 @@ const (
 	commitMost  = 500 * time.Millisecond
 	commitShare = 5
 	quietFor    = time.Millisecond
-	// From besideFrom records on a commit runs beside the fold; besideMost is how many
+	// From besideFrom records on a commit would take so long that it runs beside the fold,
+	// which costs both of them more; besideMost is how many
 	// may gather meanwhile before the fold waits for it.
-	besideFrom = 512
+	besideFrom = 100_000
 	besideMost = 200_000
 	drainFor   = 5 * time.Millisecond
 	pollEvery  = 250 * time.Millisecond
