@@ -18,9 +18,8 @@ const (
 	commitMost  = 500 * time.Millisecond
 	commitShare = 5
 	quietFor    = time.Millisecond
-	// From besideFrom records on a commit would take so long that it runs beside the fold,
-	// which costs both of them more; besideMost is how many
-	// may gather meanwhile before the fold waits for it.
+	// besideFrom is what Options.CommitBeside is by default; besideMost is how many records
+	// may gather beside a commit before the fold waits for it.
 	besideFrom = 100_000
 	besideMost = 200_000
 	drainFor   = 5 * time.Millisecond
@@ -59,6 +58,9 @@ type Options struct {
 	// Snapshots keeps copies of the state, made every SnapshotEvery; 0 means 1 h.
 	Snapshots     Snapshots
 	SnapshotEvery time.Duration
+	// CommitBeside is from how many records on a commit runs beside the fold, which costs
+	// both of them more; 0 means 100,000, with which the fold stood still for half a second.
+	CommitBeside int
 	// Clock is the machine's when nil.
 	Clock   Clock
 	Logger  *slog.Logger
