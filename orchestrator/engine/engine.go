@@ -78,10 +78,12 @@ type Metrics interface {
 // Engine runs a Core on a real log, store and clock. Start it with Run; every
 // other method is safe for concurrent use.
 type Engine struct {
-	opt    Options
-	core   *Core
-	inputs chan func()
-	view   *store.View
+	opt  Options
+	core *Core
+	// polling is set once the sources are asked.
+	polling bool
+	inputs  chan func()
+	view    *store.View
 	// The rest belongs to the loop goroutine.
 	pending   map[uint64]orchestrator.Entry
 	dirtyFrom time.Time
@@ -211,9 +213,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	polls, endPolls := context.WithCancel(ctx)
 	defer endPolls() // also when a guard ends the engine and ctx goes on
-	for _, s := range e.opt.Sources {
-		e.tasks.Go(func() { e.pollSource(polls, s) })
-	}
+	e.startPolls(polls)
 	if e.opt.Heart != nil {
 		e.tasks.Go(e.listen)
 	}
@@ -233,6 +233,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			return e.stop(cancel)
 		}
 		e.turn()
+		e.startPolls(polls)
 	}
 	cancel()
 	return e.failed
