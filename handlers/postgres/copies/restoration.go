@@ -61,7 +61,7 @@ func (r *restoration) prepare(ctx context.Context, c orchestrator.Call) (*target
 	}
 	var in struct {
 		Copy   string
-		Before time.Time
+		Before moment
 	}
 	if err := c.Input(&in); err != nil {
 		return nil, nil, standing{}, err
@@ -82,7 +82,7 @@ func (r *restoration) prepare(ctx context.Context, c orchestrator.Call) (*target
 	if err != nil || s.Switched {
 		return t, nil, s, err
 	}
-	one, err := t.choose(in.Copy, in.Before, true)
+	one, err := t.choose(in.Copy, in.Before.Time, true)
 	if err != nil {
 		return nil, nil, s, err
 	}
