@@ -65,8 +65,8 @@ func (c *checker) idle(n *orchestrator.Node) bool {
 	needs := map[string]func(orchestrator.Database) bool{
 		orchestrator.ResetAction: func(d orchestrator.Database) bool { return d.Prisma && d.AllowDataLoss },
 		"prisma.revert":          func(d orchestrator.Database) bool { return d.Prisma },
-		"postgres.restore":       func(d orchestrator.Database) bool { return d.Snapshots },
 		orchestrator.ReadWrite:   func(d orchestrator.Database) bool { return len(d.AppRoles) > 0 },
+		"postgres.restore":       func(d orchestrator.Database) bool { return d.Direct && d.Snapshots },
 	}[n.Action]
 	if needs == nil {
 		return false

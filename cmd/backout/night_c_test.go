@@ -10,18 +10,20 @@ import (
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
 )
 
-// The points after which nobody knows what became of a call.
+// Where Backout is killed: nobody knows then what became of a call, or everybody does.
 const (
-	afterIntent = "after-intent"
 	beforeCall  = "before-call"
 	afterCall   = "after-call"
+	beforeTry   = "before-intent"
+	afterResult = "after-result"
+	atWork      = "while the job is at work"
 )
 
 // TestNight_c_restore is night (c) to its end. A release destroys a column and writes
 // payouts that are 100 times too small; nothing throws. A DBA calls an emergency: writes
 // are stopped, going back is refused with its reason, two people restore with the loss
-// before their eyes, and the application writes again. Backout is killed in the middle of
-// every step that changes something; each is done once.
+// before their eyes, and the application writes again. Backout is killed at every step that
+// changes something; each is done once.
 func TestNight_c_restore(t *testing.T) {
 	t.Parallel()
 	n := newNightC(t, 200_000)
@@ -31,11 +33,11 @@ func TestNight_c_restore(t *testing.T) {
 		t.Fatalf("the restore point: %+v", point)
 	}
 	n.opens(promoted)
-	n.contains(afterCall)
+	n.contains(afterResult)
 	wrong := n.writer.wrote.Load()
-	n.restores(afterCall, point.At, wrong)
+	n.restores(atWork, point.At, wrong)
 	n.comesBack()
-	n.writesAgain(afterCall)
+	n.writesAgain(beforeTry)
 	n.ends()
 	if got := n.changes(); len(got) != 1 || got[0] != rolledBack {
 		t.Errorf("at Vercel: %v\n%s", got, n.toldAll())
@@ -43,9 +45,34 @@ func TestNight_c_restore(t *testing.T) {
 	if now := n.writer.wrote.Load(); now != wrong {
 		t.Errorf("%d wrong rows were written after it was contained", now-wrong)
 	}
-	inc := n.incident("INC-1")
-	t.Log(told(&inc))
 	n.backout.stop(t)
+}
+
+// TestNight_c_killed kills Backout where nobody can know what became of a call, in each
+// step that changes the database: people are told at once, nothing is done twice, and it
+// is never read-only without saying so.
+func TestNight_c_killed(t *testing.T) {
+	t.Parallel()
+	for step, point := range map[string]string{"contain_readonly": afterCall, "restore": beforeCall, "writes_on": afterCall} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			n := newNightC(t, 2000)
+			at := map[string]string{step: point}
+			point := n.restorePoint()
+			n.opens(n.release())
+			n.contains(at["contain_readonly"])
+			if step == "contain_readonly" {
+				n.backout.stop(t)
+				return
+			}
+			n.restores(at["restore"], point.At, n.writer.wrote.Load())
+			if step == "writes_on" {
+				n.comesBack()
+				n.writesAgain(at["writes_on"])
+			}
+			n.backout.stop(t)
+		})
+	}
 }
 
 // opens starts the night by hand, by the command line.
@@ -74,7 +101,7 @@ func (n *nightC) contains(point string) {
 	if n.writer.wrote.Load() == 0 || n.writer.refused.Load() != 0 {
 		n.t.Fatalf("the application wrote %d rows and was refused %d times before anything was done", n.writer.wrote.Load(), n.writer.refused.Load())
 	}
-	n.cut(point, func() { n.say("approve INC-1 contain_readonly") })
+	n.cut("contain_readonly", point, func() { n.say("approve INC-1 contain_readonly") })
 	inc := n.waitIncident("INC-1", "read-only, and saying so", func(inc *console.Incident) bool {
 		return stepOf(inc, "contain_readonly").State == "done" && inc.ReadOnly != ""
 	})
@@ -109,7 +136,7 @@ func (n *nightC) restores(point string, at, wrong int64) {
 	if got := n.databases(); len(got) != 1 {
 		n.t.Fatalf("one person restored: %v", got)
 	}
-	n.cut(point, func() { n.sayAs(n.bob, "approve INC-1 restore confirm=shop") })
+	n.cut("restore", point, func() { n.sayAs(n.bob, "approve INC-1 restore confirm=shop") })
 	inc := n.waitIncident("INC-1", "restored", func(inc *console.Incident) bool { return stepOf(inc, "restore").State == "done" })
 	n.wantTold(told(&inc), "shop is restored; the database that was replaced is kept as shop_before_")
 	got := n.databases()
@@ -149,7 +176,7 @@ func (n *nightC) writesAgain(point string) {
 	n.t.Helper()
 	text := n.asked("writes_on")
 	n.wantTold(text, "Give shop_app in shop at 127.0.0.1", "the right to write back, exactly as it was recorded", "by INC-1")
-	n.cut(point, func() { n.say("approve INC-1 writes_on") })
+	n.cut("writes_on", point, func() { n.say("approve INC-1 writes_on") })
 	n.waitIncident("INC-1", "taking writes, and saying so", func(inc *console.Incident) bool {
 		return stepOf(inc, "writes_on").State == "done" && inc.ReadOnly == ""
 	})

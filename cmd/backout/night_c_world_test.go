@@ -156,12 +156,19 @@ func (n *nightC) chooses(step, key string) {
 }
 
 // cut kills Backout at a point of the attempt that the words let begin, and starts it
-// again. Nobody is armed before: the next intent, call and result are of that step. An
-// empty point does no harm.
-func (n *nightC) cut(point string, words func()) {
+// again. The point is armed only now: the next intent, call and result are those of the
+// step. An empty one does no harm.
+func (n *nightC) cut(step, point string, words func()) {
 	n.t.Helper()
-	if point == "" {
+	switch point {
+	case "":
 		words()
+		return
+	case atWork:
+		words()
+		n.step(step, "accepted")
+		n.backout.kill9()
+		n.restart("")
 		return
 	}
 	n.waitTold()
@@ -170,6 +177,28 @@ func (n *nightC) cut(point string, words func()) {
 	words()
 	n.crashed(point)
 	n.restart("")
+	if point == beforeTry {
+		n.saysAgain(step, words)
+	}
+	if point == beforeCall || point == afterCall {
+		n.says("INC-1", "and do not know how it ended: Backout was restarted before the answer came")
+	}
+}
+
+// saysAgain repeats words whose answer was lost in the crash, when the step still asks.
+func (n *nightC) saysAgain(step string, words func()) {
+	n.t.Helper()
+	n.waitIncident("INC-1", "past the approval of "+step, func(inc *console.Incident) bool {
+		switch st := stepOf(inc, step); st.State {
+		case "awaiting":
+			if st.Preview != nil {
+				words()
+			}
+		case "running", "accepted", "unknown", "done":
+			return true
+		}
+		return false
+	})
 }
 
 // writer is the application: it writes as the code would that serves, again and again,

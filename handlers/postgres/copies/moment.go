@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// moment is a time of an input: RFC 3339, or Unix milliseconds as plans have them. 0 and
+// Moment is a time of an input: RFC 3339, or Unix milliseconds as plans have them. 0 and
 // the empty text are no time.
-type moment struct{ time.Time }
+type Moment struct{ time.Time }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (m *moment) UnmarshalJSON(data []byte) error {
+func (m *Moment) UnmarshalJSON(data []byte) error {
 	var ms int64
 	if json.Unmarshal(data, &ms) == nil {
 		if ms > 0 {

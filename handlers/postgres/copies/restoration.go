@@ -61,7 +61,7 @@ func (r *restoration) prepare(ctx context.Context, c orchestrator.Call) (*target
 	}
 	var in struct {
 		Copy   string
-		Before moment
+		Before Moment
 	}
 	if err := c.Input(&in); err != nil {
 		return nil, nil, standing{}, err
