@@ -1,5 +1,10 @@
 package orchestrator
 
+import (
+	"slices"
+	"strings"
+)
+
 // EmergencyPlaybook is the playbook of wrong or lost data. `emergency PROJECT` lets it
 // lead, for those who may decide about a database.
 const EmergencyPlaybook = "database-emergency"
@@ -20,9 +25,23 @@ func byEmergency(c *Command) bool {
 	return c.Verb == "emergency" || c.Verb == "open" && c.Args["playbook"] == EmergencyPlaybook
 }
 
-// emergencyByHand leads with the emergency playbook because a person said so. Whatever
-// serves now is the suspect, however long it has served: the age binds the machine. It is
-// no vote for anything: the plan asks about each thing it would do.
+// tellsOfRisk reports whether a signal is of a query that was configured to say that data
+// is at risk.
+func (p *pass) tellsOfRisk(ev *Event) bool {
+	id, ok := strings.CutPrefix(ev.Fingerprint, ReadSQL+"/")
+	if !ok || ev.Origin != "poll/"+ReadSQL { // nobody outside can say so
+		return false
+	}
+	pr, ok := p.s.Config().Project(ev.Project)
+	if !ok {
+		return false
+	}
+	e, ok := pr.Environment(ev.Environment)
+	return ok && slices.ContainsFunc(e.Signals, func(s SQLSignal) bool { return s.ID == id && s.DataAtRisk })
+}
+
+// emergencyByHand leads with the emergency playbook because a person said so. It is no
+// vote for anything: the plan asks about each thing it would do.
 func (p *pass) emergencyByHand(c *Command, l *loaded, who Person) {
 	inc := l.inc
 	if inc.Run().Playbook == EmergencyPlaybook && inc.Stopped == "" {
@@ -36,9 +55,6 @@ func (p *pass) emergencyByHand(c *Command, l *loaded, who Person) {
 	}
 	p.line(l, who.ID, "called a database emergency"+suffix(inc.Reason))
 	p.cancelSteps(l, "a database emergency")
-	if inc.Suspect = p.blamed(l, true); inc.Suspect != nil {
-		p.line(l, "backout", "suspect: deployment "+inc.Suspect.DeploymentID+", score "+score(inc.Suspect.Score)+", because "+join(inc.Suspect.Reasons))
-	}
 	p.lead(l, EmergencyPlaybook)
 	p.reply(c, l, true, IncidentName(inc.N)+": "+inc.Run().Playbook+" leads")
 }

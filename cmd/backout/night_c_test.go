@@ -32,7 +32,9 @@ func TestNight_c_restore(t *testing.T) {
 	if point.At >= promoted.UnixMilli() || point.Rows != 200_000+40+40+1 {
 		t.Fatalf("the restore point: %+v", point)
 	}
+	n.waitVerdict("DROP COLUMN")
 	n.opens(promoted)
+	n.refusesToGoBack()
 	n.contains(afterResult)
 	wrong := n.writer.wrote.Load()
 	n.restores(atWork, point.At, wrong)
@@ -58,14 +60,16 @@ func TestNight_c_killed(t *testing.T) {
 			t.Parallel()
 			n := newNightC(t, 2000)
 			at := map[string]string{step: point}
-			point := n.restorePoint()
-			n.opens(n.release())
-			n.contains(at["contain_readonly"])
 			if step == "contain_readonly" {
+				n.opens(n.release())
+				n.contains(point)
 				n.backout.stop(t)
 				return
 			}
-			n.restores(at["restore"], point.At, n.writer.wrote.Load())
+			copied := n.restorePoint()
+			n.opens(n.release())
+			n.contains("")
+			n.restores(at["restore"], copied.At, n.writer.wrote.Load())
 			if step == "writes_on" {
 				n.comesBack()
 				n.writesAgain(at["writes_on"])
@@ -79,7 +83,14 @@ func TestNight_c_killed(t *testing.T) {
 func (n *nightC) opens(promoted time.Time) {
 	n.t.Helper()
 	n.cli("emergency", "shop", "payouts 100x too small", "--component", "checkout", "--since", promoted.UTC().Format(time.RFC3339), "--server", n.at("admin"), "--token", n.token)
-	inc := n.waitIncident("INC-1", "asking to stop the writes", func(inc *console.Incident) bool { return stepOf(inc, "contain").State == "awaiting" })
+	n.waitIncident("INC-1", "asking to stop the writes", func(inc *console.Incident) bool { return stepOf(inc, "contain").State == "awaiting" })
+	postgrestest.Run(n.t, n.owner, "insert into payments select 'bad-' || n, n from generate_series(1, 7) n")
+}
+
+// refusesToGoBack reads why there is no way back, and that it is not offered.
+func (n *nightC) refusesToGoBack() {
+	n.t.Helper()
+	inc := n.incident("INC-1")
 	n.wantTold(told(&inc), "called a database emergency (payouts 100x too small)", "suspect: deployment dpl_new", "answer refuse, target dpl_good2", `DROP COLUMN "payouts"."amount_krw"`,
 		"contain it first (read-only or maintenance)")
 	if inc.Playbook != "database-emergency" || len(n.changes()) != 0 {
@@ -90,7 +101,6 @@ func (n *nightC) opens(promoted time.Time) {
 			n.t.Error("going back is offered")
 		}
 	}
-	postgrestest.Run(n.t, n.owner, "insert into payments select 'bad-' || n, n from generate_series(1, 7) n")
 }
 
 // contains takes the right to write, and looks whether it holds.

@@ -116,7 +116,6 @@ func (n *nightC) release() (promoted time.Time) {
 	n.waitServing("dpl_new")
 	postgrestest.Run(n.t, n.owner, centsApplied()...)
 	n.writer = startWriter(n.t, n.app)
-	n.waitVerdict(`DROP COLUMN`)
 	return promoted
 }
 
