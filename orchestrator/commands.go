@@ -358,6 +358,9 @@ func (p *pass) commandStop(c *Command, l *loaded, who Person) {
 	if off := inc.offList(); len(off) > 0 {
 		text += ". Switched off by this incident: " + orNothing(off) + "; `flag on " + IncidentName(inc.N) + " COMPONENT` switches on again"
 	}
+	if still := p.s.ReadOnlyText(inc.Project, inc.Environment); still != "" {
+		text += ". Still so: " + still
+	}
 	p.line(l, who.ID, text)
 	p.reply(c, l, true, IncidentName(inc.N)+" "+text)
 }

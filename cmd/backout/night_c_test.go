@@ -137,8 +137,9 @@ func (n *nightC) restores(point string, at, wrong int64) {
 	n.refused(n.token, "choose INC-1 ways repair", "cannot repair rows")
 	n.chooses("ways", "restore")
 	text := n.asked("restore")
-	n.wantTold(text, "Restoring database shop at 127.0.0.1", "to "+time.UnixMilli(at).UTC().Format("2006-01-02 15:04:05 UTC")+" deletes everything written since: ", " minute",
+	n.wantTold(text, "Restoring database shop at 127.0.0.1", "to "+time.UnixMilli(at).UTC().Format("2006-01-02 15:04:05 UTC")+" deletes everything written since, as counted at ",
 		fmt.Sprintf("%d rows of public.payouts", wrong), "7 rows of public.payments", "1 rows of public._prisma_migrations", fmt.Sprintf("%d payouts of sellers", wrong))
+	n.wantSeconds(text, at)
 	n.refused(n.token, "approve INC-1 restore", "needs the name of the database typed back")
 	n.refused(n.token, "approve INC-1 restore confirm=shop_staging", "needs the name of the database typed back")
 	n.mustSay("approve INC-1 restore confirm=shop")

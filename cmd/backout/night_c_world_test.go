@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -274,6 +275,23 @@ func (w *writer) write(ctx context.Context, conn *pgx.Conn) (alive bool) {
 		return false
 	}
 	return true
+}
+
+// wantSeconds holds the time that would be lost against the clock of the database.
+func (n *nightC) wantSeconds(text string, at int64) {
+	n.t.Helper()
+	m := regexp.MustCompile(`as counted at (\d\d:\d\d:\d\d) UTC: (?:(\d+) minutes? )?(\d+) seconds?, `).FindStringSubmatch(text)
+	if m == nil {
+		n.t.Errorf("no time is told: %s", text)
+		return
+	}
+	minutes, _ := strconv.ParseInt("0"+m[2], 10, 64)
+	seconds, _ := strconv.ParseInt(m[3], 10, 64)
+	told := time.UnixMilli(at).Add(time.Duration(60*minutes+seconds) * time.Second).UTC()
+	counted, err := time.Parse(time.TimeOnly, m[1])
+	if d := (told.Hour()-counted.Hour())*3600 + (told.Minute()-counted.Minute())*60 + told.Second() - counted.Second(); err != nil || d < -1 || d > 1 {
+		n.t.Errorf("%d s from %s are told as lost, and it was counted at %s: %v", 60*minutes+seconds, time.UnixMilli(at).UTC(), m[1], err)
+	}
 }
 
 // databases are the names that the shop's databases have.
