@@ -1,32 +1,25 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// The codes of PostgreSQL that an application meets in this night.
 const (
+	// noRight is what PostgreSQL says to an application that may not write.
 	noRight   = "42501"
-	noColumn  = "42703"
 	centsName = "20261120_cents"
 )
 
@@ -116,7 +109,7 @@ func (n *nightC) release() (promoted time.Time) {
 	n.publish("deploy", "backout.deploy.promoted", map[string]any{"environment": "production", "deployment_id": "dpl_new", "commit": commitNew})
 	n.waitServing("dpl_new")
 	postgrestest.Run(n.t, n.owner, centsApplied()...)
-	n.writer = startWriter(n.t, n.app)
+	n.writes()
 	return promoted
 }
 
@@ -201,80 +194,46 @@ func (n *nightC) saysAgain(step string, words func()) {
 	})
 }
 
-// writer is the application: it writes as the code would that serves, again and again,
-// over a session that it opens anew when it is ended.
+// writer counts what the application writes, as the code would that serves.
 type writer struct {
-	// wrote counts the rows that were committed, refused the writes that had no right.
-	wrote, refused, right atomic.Int64
+	// wrote counts the wrong rows that were committed, right those of the code from before,
+	// refused the writes that had no right.
+	wrote, right, refused atomic.Int64
 	// old is set when the code from before serves again.
-	old  atomic.Bool
-	stop context.CancelFunc
-	done chan struct{}
+	old atomic.Bool
 }
 
-const writeEvery = 4 * time.Millisecond
+// A payout of 20,000 won; the new code writes it in cents, which won have not.
+const (
+	writesCents = "insert into payouts (seller, amount) values (1, 20000 / 100)"
+	writesWon   = "insert into payouts (seller, amount_krw) values (1, 20000)"
+	writeEvery  = 4 * time.Millisecond
+)
 
-func startWriter(tb testing.TB, url string) *writer {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
-	w := &writer{stop: cancel, done: make(chan struct{})}
-	go func() {
-		defer close(w.done)
-		for ctx.Err() == nil {
-			w.session(ctx, url)
-		}
-	}()
-	tb.Cleanup(w.end)
-	return w
-}
-
-func (w *writer) end() {
-	w.stop()
-	<-w.done
-}
-
-// session writes until it is ended.
-func (w *writer) session(ctx context.Context, url string) {
-	tick := time.NewTicker(writeEvery)
-	defer tick.Stop()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		<-tick.C
-		return
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if !w.write(ctx, conn) {
-			return
-		}
-	}
-}
-
-// write is one payout of 20,000 won; the new code writes it in cents, which won have not.
-func (w *writer) write(ctx context.Context, conn *pgx.Conn) (alive bool) {
-	sql, old := "insert into payouts (seller, amount) values (1, 20000 / 100)", w.old.Load()
-	if old {
-		sql = "insert into payouts (seller, amount_krw) values (1, 20000)"
-	}
-	_, err := conn.Exec(ctx, sql)
-	var pg *pgconn.PgError
-	switch {
-	case err == nil && old:
-		w.right.Add(1)
-	case err == nil:
-		w.wrote.Add(1)
-	case errors.As(err, &pg) && slices.Contains([]string{noRight, noColumn}, pg.Code):
-		if pg.Code == noRight {
-			w.refused.Add(1)
-		}
-	default:
-		return false
-	}
-	return true
+// writes lets the application write from now on.
+func (n *nightC) writes() {
+	n.t.Helper()
+	w := &writer{}
+	n.writer = w
+	postgrestest.Application{
+		URL: n.app, Every: writeEvery,
+		Next: func() string {
+			if w.old.Load() {
+				return writesWon
+			}
+			return writesCents
+		},
+		Told: func(statement, state string) {
+			switch {
+			case state == "" && statement == writesWon:
+				w.right.Add(1)
+			case state == "":
+				w.wrote.Add(1)
+			case state == noRight:
+				w.refused.Add(1)
+			}
+		},
+	}.Run(n.t)
 }
 
 // wantSeconds holds the time that would be lost against the clock of the database.
