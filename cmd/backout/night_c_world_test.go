@@ -56,7 +56,9 @@ type nightC struct {
 	bob                string
 	writer             *writer
 	rights             string
-	// before is the database that was replaced, once it was.
+	// wrong counts the rows that were written before it was contained; before is the
+	// database that was replaced, once it was.
+	wrong  int
 	before string
 }
 
