@@ -20,6 +20,19 @@ type Entry struct {
 	// Sum is the SHA-256 of the body in hex as it was appended; empty unless the
 	// body was redacted afterwards. The chain goes over it, so that it still holds.
 	Sum string
+	// ahead is the body decoded beforehand; it serves one fold, which changes it.
+	ahead *Envelope
+}
+
+// DecodeAhead decodes the body outside the fold, which then need not. The entry may be
+// folded once after it. A body that is broken is left to the fold, which says so.
+func (e *Entry) DecodeAhead() {
+	if len(e.Data) > maxEntry {
+		return
+	}
+	if env, err := decodeSafely(e.Data); err == nil {
+		e.ahead = env
+	}
 }
 
 // The log's subjects. Claims, records of an owner and results carry their

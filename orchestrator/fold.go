@@ -200,10 +200,23 @@ func (p *pass) record(r *Record) error {
 		p.foldObserved(r.Observed)
 	case r.Deploys != nil:
 		p.foldDeployments(r.Deploys)
+	case r.Timer != nil:
+		p.foldTimer(r.Timer)
+	case r.Reading != nil || r.Upstream != nil:
+		p.foldWatch(r)
+	case r.Obs != nil:
+		p.foldObs(r.Obs)
+	default:
+		return p.knowledge(r)
+	}
+	return nil
+}
+
+// knowledge hands over what was read about migrations and databases.
+func (p *pass) knowledge(r *Record) error {
+	switch {
 	case r.Migrations != nil:
 		p.foldMigrations(r.Migrations)
-	case r.Digest != nil:
-		p.foldDigest(r.Digest)
 	case r.Schema != nil:
 		p.foldSchema(r.Schema)
 	case r.Restore != nil:
@@ -212,12 +225,6 @@ func (p *pass) record(r *Record) error {
 		p.foldClass(r.Class)
 	case r.Rows != nil:
 		p.foldRows(r.Rows)
-	case r.Timer != nil:
-		p.foldTimer(r.Timer)
-	case r.Reading != nil || r.Upstream != nil:
-		p.foldWatch(r)
-	case r.Obs != nil:
-		p.foldObs(r.Obs)
 	default:
 		return p.housekeeping(r)
 	}
@@ -238,6 +245,8 @@ func (p *pass) housekeeping(r *Record) error {
 		p.foldFinding(r.Finding)
 	case r.Redacted != nil:
 		p.foldRedacted(r.Redacted)
+	case r.Digest != nil:
+		p.foldDigest(r.Digest)
 	default:
 		p.unknownKind()
 	}

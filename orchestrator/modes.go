@@ -146,7 +146,7 @@ func (p *pass) switched(old *Config, by string) {
 	}
 }
 
-// announce tells those who run Backout what belongs to no incident: a line in the
+// announce tells those who run Backout of a change of how it works: a line in the
 // incident about Backout itself, and a message of its own in the ops channel. It
 // pages nobody.
 func (p *pass) announce(title, text string) {
@@ -158,13 +158,16 @@ func (p *pass) announce(title, text string) {
 		p.setIncidentTimer(l, p.now+findingEnds)
 	}
 	p.line(l, "backout", text)
-	cfg := p.s.Config()
-	if !cfg.Chat {
-		return
+	if p.s.Config().Chat {
+		p.post(l, title, text)
 	}
-	inc := l.inc
+}
+
+// post sends a message of its own to the ops channel.
+func (p *pass) post(l *loaded, title, text string) {
+	inc, cfg := l.inc, p.s.Config()
 	card := Card{Channel: cfg.OpsChannel, Incident: CardIncident{
-		ID: IncidentName(inc.N), Title: title, State: string(inc.State), Severity: "info", Summary: []string{clip(text, 1500)},
+		ID: p.shownName(inc), Title: title, State: string(inc.State), Severity: "info", Summary: []string{clip(text, 1500)},
 	}}
 	st := &Step{StepRef: StepRef{N: inc.N, Ordinal: extraOrdinal + inc.Extra}, ID: "announce", State: StepBlocked, Since: p.now, Inputs: encoded(card)}
 	st.Extra = &Node{

@@ -1,9 +1,44 @@
 package orchestrator
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
+
+// boardN is the number of what is told in the ops channel and belongs to no incident. It
+// is past all numbers of incidents, so that no list has it and nobody looks for a gap.
+const boardN = 1 << 62
+
+// board carries the messages to the ops channel that belong to no incident: to send one
+// is a step like any other. Those that were sent leave it with the next.
+func (p *pass) board() *loaded {
+	l := p.s.incident(boardN)
+	if l == nil {
+		return p.s.newIncident(&Incident{
+			N: boardN, State: Resolved, Since: p.now, OpenedAt: p.now, OpenedBy: "backout", StartedAt: p.now,
+			Severity: "info", Title: "What the ops channel is told", Project: SelfProject, Environment: selfEnvironment,
+			Partition: Partition(SelfProject, selfEnvironment, p.s.meta.Partitions),
+		})
+	}
+	l.steps = slices.DeleteFunc(l.steps, func(st *Step) bool {
+		if !st.State.Ended() {
+			return false
+		}
+		delete(l.changed, st.StepRef)
+		p.s.view.Delete(BucketStep, stepKey(st.StepRef))
+		return true
+	})
+	return l
+}
+
+// shownName is the name of an incident, empty for the board.
+func (p *pass) shownName(inc *Incident) string {
+	if inc.N == boardN {
+		return ""
+	}
+	return IncidentName(inc.N)
+}
 
 // toldTimer begins the name of the timer after which the ops channel is told what
 // serves, before the place.
@@ -36,7 +71,7 @@ func (p *pass) tellVerdict(name string) {
 	}
 	e.Told = e.Promoted
 	p.s.saveEnv(project, env, e)
-	p.announce("What serves, and the way back", p.s.verdictText(project, env, p.now))
+	p.post(p.board(), "What serves, and the way back", p.s.verdictText(project, env, p.now))
 }
 
 // verdictText is the verdict for what serves, in a few lines for a chat.
@@ -78,8 +113,8 @@ func (p *pass) foldDigest(d *DigestDue) {
 	if first {
 		return
 	}
-	if text := p.s.digest(p.now); text != "" {
-		p.announce("The last 24 hours", text)
+	if text := p.s.digest(p.now); text != "" && p.s.Config().Chat {
+		p.post(p.board(), "The last 24 hours", text)
 	}
 }
 

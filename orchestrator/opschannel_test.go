@@ -20,13 +20,14 @@ func opsBook(t *testing.T, mode orchestrator.Mode) *book {
 // announced lists what the ops channel was told, oldest first.
 func (b *book) announced() (texts []string) {
 	b.t.Helper()
-	for n := uint64(1); n <= b.state.Meta().NextIncident; n++ {
-		_, steps := b.state.Incident(n)
-		for _, st := range steps {
-			if st.ID == "announce" {
-				texts = append(texts, string(st.Inputs))
-			}
+	_, steps := b.state.Incident(1 << 62)
+	for _, st := range steps {
+		if st.ID == "announce" {
+			texts = append(texts, string(st.Inputs))
 		}
+	}
+	if n := b.state.Meta().NextIncident; n > 1 {
+		b.t.Fatalf("what is told took the number of an incident: %d", n)
 	}
 	return texts
 }

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -33,9 +34,9 @@ func (p *pass) repartition(partitions int) error {
 				continue
 			}
 			p.s.view.Delete(b.bucket, row.key)
-			to := placed[binary.BigEndian.Uint64(row.key[b.n:])]
-			binary.BigEndian.PutUint16(row.key[b.at:], uint16(to))
-			p.s.view.Put(b.bucket, row.key, row.value)
+			key := bytes.Clone(row.key) // the view keeps the other
+			binary.BigEndian.PutUint16(key[b.at:], uint16(placed[binary.BigEndian.Uint64(key[b.n:])]))
+			p.s.view.Put(b.bucket, key, row.value)
 		}
 	}
 	return nil

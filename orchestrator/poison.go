@@ -22,6 +22,9 @@ var ErrStore = errors.New("the store broke; stop Backout, move state.db away and
 
 // opened decodes an entry; one that cannot be is quarantined and has no records.
 func (p *pass) opened(e Entry) *Envelope {
+	if e.ahead != nil {
+		return e.ahead
+	}
 	old := p.s.meta.FoldVersion < 2
 	var env *Envelope
 	err := fmt.Errorf("an entry of %d bytes was not read; the limit is %d", len(e.Data), maxEntry)

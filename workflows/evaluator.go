@@ -22,8 +22,9 @@ type Evaluator struct {
 
 // program is a compiled expression, or the reason why it does not compile.
 type program struct {
-	run cel.Program
-	err error
+	run    cel.Program
+	guards []guard
+	err    error
 }
 
 // NewEvaluator prepares an evaluator. It never fails; a fault in the language
@@ -45,6 +46,11 @@ func (e *Evaluator) Eval(expr string, vars map[string]any) (out any, err error) 
 	p := e.program(expr)
 	if p.err != nil {
 		return nil, p.err
+	}
+	for i := range p.guards {
+		if !p.guards[i].holds(vars) {
+			return false, nil
+		}
 	}
 	val, _, err := p.run.Eval(vars)
 	if err != nil {
@@ -92,7 +98,7 @@ func (e *Evaluator) compile(expr string) program {
 	if err != nil {
 		return program{err: fmt.Errorf("planning %q: %w", expr, err)}
 	}
-	return program{run: run}
+	return program{run: run, guards: guardsOf(checked)}
 }
 
 // limits counts cost only where an expression can cost more than its own

@@ -84,6 +84,9 @@ type shopOptions struct {
 	Database string
 	// AppRole is the role the shop writes to Database as.
 	AppRole string
+	// Prisma is the checkout whose CLI migrates Database; with it people may empty that,
+	// and Cat is on call, too.
+	Prisma string
 	// Copies is the folder of the copies that Backout takes of Database.
 	Copies string
 	// Check counts what is wrong with the data, Loss what a restore would lose since $1.

@@ -22,6 +22,7 @@ type Card struct {
 
 // Incident is the head of a card.
 type Incident struct {
+	// ID is empty for a message that belongs to no incident: title and summary alone.
 	ID       string   `json:"id"`
 	Title    string   `json:"title"`
 	State    string   `json:"state"`
@@ -58,6 +59,9 @@ const (
 // title is the message in one line, for notifications.
 func (k *Card) title() string {
 	i := k.Incident
+	if i.ID == "" {
+		return fitted(i.Title, 1000)
+	}
 	return fitted(fmt.Sprintf("%s %s, %s: %s", i.ID, i.Severity, i.State, i.Title), 1000)
 }
 
@@ -66,6 +70,9 @@ func (k *Card) title() string {
 func (k *Card) blocks() []api.Block {
 	i := k.Incident
 	head := fmt.Sprintf("*%s*  %s, %s\n%s", escaped(i.ID), escaped(i.Severity), escaped(i.State), fitted(i.Title, 1000))
+	if i.ID == "" {
+		head = "*" + fitted(i.Title, 1000) + "*"
+	}
 	blocks := []api.Block{section(head)}
 	if len(i.Summary) > 0 {
 		blocks = append(blocks, section(fitted(strings.Join(i.Summary, "\n"), maxSection)))

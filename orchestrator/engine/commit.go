@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -68,10 +69,10 @@ func (e *Engine) tellKept() {
 	e.waiting = left
 }
 
-// startCommit makes the state durable: a few records at once, many of them beside
-// the fold, for which they would stand still too long.
+// startCommit makes the state durable: at once, or beside the fold when that would stand
+// still too long for them.
 func (e *Engine) startCommit() {
-	if e.view.Rows() < besideFrom || !e.opt.Store.Room(e.view) {
+	if e.view.Rows() < cmp.Or(e.opt.CommitBeside, besideFrom) || !e.opt.Store.Room(e.view) {
 		e.commit()
 		return
 	}

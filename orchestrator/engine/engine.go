@@ -18,9 +18,9 @@ const (
 	commitMost  = 500 * time.Millisecond
 	commitShare = 5
 	quietFor    = time.Millisecond
-	// From besideFrom records on a commit runs beside the fold; besideMost is how many
-	// may gather meanwhile before the fold waits for it.
-	besideFrom = 512
+	// besideFrom is what Options.CommitBeside is by default; besideMost is how many records
+	// may gather beside a commit before the fold waits for it.
+	besideFrom = 100_000
 	besideMost = 200_000
 	drainFor   = 5 * time.Millisecond
 	pollEvery  = 250 * time.Millisecond
@@ -58,6 +58,9 @@ type Options struct {
 	// Snapshots keeps copies of the state, made every SnapshotEvery; 0 means 1 h.
 	Snapshots     Snapshots
 	SnapshotEvery time.Duration
+	// CommitBeside is from how many records on a commit runs beside the fold, which costs
+	// both of them more; 0 means 100,000, with which the fold stood still for half a second.
+	CommitBeside int
 	// Clock is the machine's when nil.
 	Clock   Clock
 	Logger  *slog.Logger
@@ -75,10 +78,12 @@ type Metrics interface {
 // Engine runs a Core on a real log, store and clock. Start it with Run; every
 // other method is safe for concurrent use.
 type Engine struct {
-	opt    Options
-	core   *Core
-	inputs chan func()
-	view   *store.View
+	opt  Options
+	core *Core
+	// polling is set once the sources are asked.
+	polling bool
+	inputs  chan func()
+	view    *store.View
 	// The rest belongs to the loop goroutine.
 	pending   map[uint64]orchestrator.Entry
 	dirtyFrom time.Time
@@ -208,9 +213,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	polls, endPolls := context.WithCancel(ctx)
 	defer endPolls() // also when a guard ends the engine and ctx goes on
-	for _, s := range e.opt.Sources {
-		e.tasks.Go(func() { e.pollSource(polls, s) })
-	}
+	e.startPolls(polls)
 	if e.opt.Heart != nil {
 		e.tasks.Go(e.listen)
 	}
@@ -230,6 +233,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			return e.stop(cancel)
 		}
 		e.turn()
+		e.startPolls(polls)
 	}
 	cancel()
 	return e.failed

@@ -97,6 +97,12 @@ type rig struct {
 
 func start(t *testing.T, dir string, log orchestrator.Log, boot string) *rig {
 	t.Helper()
+	return startWith(t, dir, log, boot, 0)
+}
+
+// startWith is start with commits of so many records beside the fold.
+func startWith(t *testing.T, dir string, log orchestrator.Log, boot string, beside int) *rig {
+	t.Helper()
 	st, err := store.Open(filepath.Join(dir, "state.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +111,7 @@ func start(t *testing.T, dir string, log orchestrator.Log, boot string) *rig {
 	e, err := engine.New(engine.Options{
 		Log: log, Store: st, Rules: yes{}, Actions: map[string]orchestrator.Action{"count": act},
 		Core:   engine.CoreOptions{Instance: "one", Boot: boot, Alone: true},
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.DiscardHandler), CommitBeside: beside,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -148,7 +148,9 @@ func (in *ingress) append(rs []*request) {
 		seq, err = in.persist(orchestrator.Message{Subject: in.subject, ID: env.ID, Data: data})
 	}
 	if err == nil && seq > 0 {
-		in.offer(orchestrator.Entry{Seq: seq, Subject: in.subject, Data: data})
+		entry := orchestrator.Entry{Seq: seq, Subject: in.subject, Data: data}
+		entry.DecodeAhead()
+		in.offer(entry)
 	}
 	for _, r := range rs {
 		r.done <- appended{seq, err}

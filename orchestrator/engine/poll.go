@@ -38,6 +38,18 @@ func paceOf(s orchestrator.Source, otherwise time.Duration) pace {
 	return pace{first: min(at, time.Second) * 3 / 4, every: every - every/20 + at/10, deadline: pollWait}
 }
 
+// startPolls asks the sources from when the log says what there is to be asked about: the
+// first start of all has no configuration yet, and what is read before it means nothing.
+func (e *Engine) startPolls(ctx context.Context) {
+	if e.polling || len(e.core.State().Config().Projects) == 0 {
+		return
+	}
+	e.polling = true
+	for _, s := range e.opt.Sources {
+		e.tasks.Go(func() { e.pollSource(ctx, s) })
+	}
+}
+
 // pollSource asks a source for facts for as long as this process runs; what it says
 // counts only while this process owns the work. Each source has a goroutine and a
 // deadline of its own, so that a slow one delays nobody else.
