@@ -164,7 +164,9 @@ func (p *pass) lastChanges(inc *Incident) string {
 // what the signals have in common.
 func (p *pass) likelyCause(l *loaded) {
 	inc := l.inc
-	p.whyNotBack(l)
+	if inc.Run().Playbook != EmergencyPlaybook { // there the way back is no matter of limits
+		p.whyNotBack(l)
+	}
 	p.line(l, "backout", p.lastChanges(inc))
 	for _, node := range p.nodes(inc.Project, inc.Component) {
 		if text := p.upstreamSays(node); text != "" {

@@ -25,7 +25,7 @@ func (p *pass) foldCommand(c *Command) {
 		return
 	}
 	switch c.Verb {
-	case "open", "rollback":
+	case "open", "rollback", "emergency":
 		p.commandOpen(c, who)
 	case "pause", "unpause", "hold", "clock", "silence":
 		p.commandStanding(c, who)
@@ -72,7 +72,7 @@ func (p *pass) refuseCommand(c *Command, why string) {
 	p.reply(c, l, false, why)
 }
 
-// commandOpen opens an incident by hand, or starts a rollback by hand.
+// commandOpen opens an incident by hand, and lets the playbook lead that was asked for.
 func (p *pass) commandOpen(c *Command, who Person) {
 	pr, ok := p.s.Config().Project(c.Project)
 	if !ok {
@@ -87,26 +87,29 @@ func (p *pass) commandOpen(c *Command, who Person) {
 		p.refuseCommand(c, "project "+pr.ID+" has no environment "+strconv.Quote(env))
 		return
 	}
-	if c.Verb == "rollback" && !who.HasRole([]string{"on-call", "devops-lead"}) {
-		p.refuseCommand(c, who.ID+" has none of the roles on-call or devops-lead")
+	if why := mayLead(c, who); why != "" {
+		p.refuseCommand(c, why)
 		return
 	}
 	l := p.openIncident(pr.ID, env)
 	if l == nil || !l.inc.State.Open() || l.inc.Project != pr.ID || l.inc.Environment != env {
 		l = p.create(&Incident{
-			Severity: or(c.Args["severity"], "critical"), Title: clip(or(c.Text, "rollback by hand"), 200), Project: pr.ID, Environment: env,
+			Severity: or(c.Args["severity"], "critical"), Title: clip(or(c.Text, c.Verb+" by hand"), 200), Project: pr.ID, Environment: env,
 			Component: c.Args["component"], OpenedBy: who.ID, StartedAt: p.since(c),
 		})
 		p.line(l, who.ID, "opened by hand: "+l.inc.Title)
 	}
-	if c.Verb == "open" {
+	switch {
+	case byEmergency(c):
+		p.emergencyByHand(c, l, who)
+	case c.Verb == "open":
 		if len(l.inc.Runs) == 0 {
 			p.lead(l, or(c.Args["playbook"], "respond"))
 		}
 		p.reply(c, l, true, IncidentName(l.inc.N)+" is open for "+pr.ID+"/"+env)
-		return
+	default:
+		p.rollbackByHand(c, l, who)
 	}
-	p.rollbackByHand(c, l, who)
 }
 
 // rollbackByHand leads with the rollback playbook because a person said so.
@@ -354,6 +357,9 @@ func (p *pass) commandStop(c *Command, l *loaded, who Person) {
 	text := "stopped; nothing is undone. Done: " + orNothing(done) + ". Half done: " + orNothing(half)
 	if off := inc.offList(); len(off) > 0 {
 		text += ". Switched off by this incident: " + orNothing(off) + "; `flag on " + IncidentName(inc.N) + " COMPONENT` switches on again"
+	}
+	if still := p.s.ReadOnlyText(inc.Project, inc.Environment); still != "" {
+		text += ". Still so: " + still
 	}
 	p.line(l, who.ID, text)
 	p.reply(c, l, true, IncidentName(inc.N)+" "+text)

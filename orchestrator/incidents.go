@@ -86,8 +86,11 @@ func (p *pass) lead(l *loaded, playbook string) {
 			return
 		}
 	}
+	if playbook == EmergencyPlaybook { // whatever serves, however long: nothing is done to it by age
+		inc.Suspect = p.blamed(l, true)
+	}
 	inc.Runs = append(inc.Runs, Run{Round: len(inc.Runs) + 1, Playbook: playbook, Plan: hash})
-	if inc.Suspect != nil && plan.NeedsSuspect {
+	if inc.Suspect != nil && (plan.NeedsSuspect || playbook == EmergencyPlaybook) {
 		p.line(l, "backout", "suspect: deployment "+inc.Suspect.DeploymentID+", score "+score(inc.Suspect.Score)+", because "+join(inc.Suspect.Reasons))
 	}
 	p.line(l, "backout", "playbook "+playbook+" leads")

@@ -51,9 +51,12 @@ func (p *pass) pagesNow(l *loaded, st *Step) bool {
 type PageInputs struct {
 	Text   string   `json:"text"`
 	People []Person `json:"people"`
+	// Roles are paged beside the role that always is.
+	Roles []string `json:"roles,omitempty"`
 }
 
-// pageInputs resolves who is paged: everybody who has the paging role now.
+// pageInputs resolves who is paged: everybody who has the paging role now, or one of
+// those given.
 func (p *pass) pageInputs(inc *Incident, given []byte) []byte {
 	in := PageInputs{Text: IncidentName(inc.N) + ": " + inc.Title}
 	if len(given) > 0 && !decode(given, &in) {
@@ -61,7 +64,7 @@ func (p *pass) pageInputs(inc *Incident, given []byte) []byte {
 	}
 	in.Text += ". Say `ack " + IncidentName(inc.N) + "`; `backout incident show " + IncidentName(inc.N) + "` tells the rest"
 	for _, who := range p.s.Config().People {
-		if who.HasRole([]string{p.pageRole()}) {
+		if who.HasRole(append([]string{p.pageRole()}, in.Roles...)) {
 			in.People = append(in.People, who)
 		}
 	}

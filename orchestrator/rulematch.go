@@ -43,6 +43,7 @@ func newRuleScratch() *ruleScratch {
 func (p *pass) ruleVars(ev *Event, env *EnvState, distinct int, open *loaded) map[string]any {
 	r := p.ruleScratch
 	r.fillSignal(ev, p.now, distinct)
+	r.signal["data_at_risk"] = p.tellsOfRisk(ev)
 	d := r.deployment
 	d["id"], d["commit"], d["promoted_ms_ago"] = env.Promoted, env.Commit, p.now-env.PromotedAt
 	d["rolled_back"], d["known"] = env.RolledBack, env.Promoted != ""

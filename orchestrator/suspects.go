@@ -24,10 +24,14 @@ const (
 
 // suspect scores the deployment that serves now; nil when none is known or
 // nothing speaks against it.
-func (p *pass) suspect(l *loaded) *Suspect {
+func (p *pass) suspect(l *loaded) *Suspect { return p.blamed(l, l.inc.Requester != "") }
+
+// blamed is suspect when a person asked: then neither age nor depth keeps what serves
+// from being it.
+func (p *pass) blamed(l *loaded, byHand bool) *Suspect {
 	inc := l.inc
 	e := p.s.Env(inc.Project, inc.Environment)
-	asked := p.v2() && inc.Requester != "" // depth binds the machine, not a person
+	asked := p.v2() && byHand // depth binds the machine, not a person
 	if e.Promoted == "" || e.RolledBack && !asked || inc.Cleared == e.Promoted {
 		return nil
 	}
@@ -48,7 +52,7 @@ func (p *pass) suspect(l *loaded) *Suspect {
 		p.scoreAround(s, inc)
 	}
 	s.Score = max(0, min(s.Score, 1000))
-	if age < 0 && inc.Requester == "" {
+	if age < 0 && !byHand {
 		return nil
 	}
 	return s

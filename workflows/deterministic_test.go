@@ -70,7 +70,7 @@ func randomVars(r *rand.Rand) map[string]any {
 			"type": pick("backout.alert.firing", "backout.webhook.failed"), "severity": pick("critical", "warning", "info", ""),
 			"source": pick("alertmanager", "vercel", "sentry"), "name": fmt.Sprint("n", r.IntN(20)), "project": "shop", "environment": "production",
 			"component": pick("", "checkout"), "release": pick("", "9f3c2e1"), "provider": pick("", "stripe", "toss"),
-			"age_ms": ms(40), "distinct": int64(r.IntN(6)), "counted": r.IntN(2) == 0, "has_time": pick(true, false), "auth": pick(true, false), "new": pick(true, false),
+			"age_ms": ms(40), "distinct": int64(r.IntN(6)), "counted": r.IntN(2) == 0, "has_time": pick(true, false), "auth": pick(true, false), "new": pick(true, false), "data_at_risk": pick(true, false),
 		},
 		"deployment": map[string]any{
 			"id": pick("", "dpl_1"), "commit": pick("", "9f3c2e1"), "promoted_ms_ago": ms(90), "rolled_back": pick(true, false), "known": pick(true, false), "named": pick(true, false),

@@ -81,7 +81,7 @@ func planVars(plan *orchestrator.Plan) map[string]any {
 		"incident": map[string]any{"id": "INC-1", "title": "x", "data_at_risk": false, "switchable": false},
 		"suspect":  map[string]any{"deployment_id": "", "commit": ""},
 		"target":   map[string]any{"probe": ""},
-		"env":      map[string]any{"domains": []any{}, "probes": []any{}, "evidence": false, "read_only": false, "database": map[string]any{"allow_data_loss": false}},
+		"env":      map[string]any{"domains": []any{}, "probes": []any{}, "evidence": false, "read_only": true, "database": map[string]any{"allow_data_loss": false, "direct": false}},
 		"project":  map[string]any{"vercel": "", "audience": "", "components": []any{}, "hotfix": hotfix},
 		"failing":  int64(0),
 	}

@@ -81,7 +81,12 @@ func parsePlaybook(file string, src []byte) *playbook {
 
 func (pb *playbook) header(f fieldset) {
 	name := f.text("playbook")
-	if pb.checkID(name, f.pos("playbook"), "playbook") && name != pb.name {
+	// No expression reads a playbook's name as a variable, so a hyphen is fine in it.
+	plain := strings.ReplaceAll(name, "-", "_")
+	if !isID(plain) {
+		plain = name
+	}
+	if pb.checkID(plain, f.pos("playbook"), "playbook") && name != pb.name {
 		pb.fail(f.pos("playbook"), "name the file "+name+".yaml", "the playbook %q is in the file %s", name, pb.file)
 	}
 	pb.title = f.text("title")

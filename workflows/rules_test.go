@@ -71,7 +71,7 @@ func TestEmbeddedRules(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			vars := map[string]any{
-				"signal":     map[string]any{"type": "backout.alert.firing", "severity": "critical", "source": "sentry", "name": "x", "project": "shop", "environment": "production", "component": "", "release": "", "provider": "", "age_ms": minute, "distinct": int64(0), "counted": false, "has_time": true, "auth": true, "new": false},
+				"signal":     map[string]any{"type": "backout.alert.firing", "severity": "critical", "source": "sentry", "name": "x", "project": "shop", "environment": "production", "component": "", "release": "", "provider": "", "age_ms": minute, "distinct": int64(0), "counted": false, "has_time": true, "auth": true, "new": false, "data_at_risk": false},
 				"deployment": map[string]any{"id": "dpl_1", "commit": "c", "promoted_ms_ago": 3 * minute, "rolled_back": false, "known": true, "named": false},
 				"open":       map[string]any{"n": int64(0), "playbook": "", "state": ""},
 				"limit":      map[string]any{"signal_age": 20 * minute, "auto_window": 30 * minute, "ask_window": 24 * 60 * minute, "min_distinct": int64(3)},

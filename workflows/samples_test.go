@@ -33,6 +33,9 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		orchestrator.AccessSpec(orchestrator.ReadWrite),
 		{Name: "prisma.revert", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"migrations"}},
 		{Name: "prisma.reset", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 25_000, Inputs: []string{"snapshot?"}},
+		{Name: "postgres.evidence", Safety: orchestrator.Repeatable, CallTimeout: 30_000},
+		{Name: "postgres.integrity", Safety: orchestrator.Repeatable, CallTimeout: 30_000},
+		{Name: "postgres.restore", Effect: true, Safety: orchestrator.Verifiable, Person: true, CallTimeout: 25_000, Inputs: []string{"copy?", "before?"}},
 		{Name: "postgres.snapshot", Safety: orchestrator.Repeatable, CallTimeout: 25_000, Inputs: []string{"verify?"}},
 		{Name: "postgres.integrity", Safety: orchestrator.Repeatable, CallTimeout: 28_000},
 		{Name: "postgres.compare", Safety: orchestrator.Repeatable, CallTimeout: 28_000, Inputs: []string{"before?"}},
@@ -40,7 +43,7 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		{Name: "postgres.repair", Effect: true, Safety: orchestrator.Verifiable, Person: true, CallTimeout: 28_000, Inputs: []string{"stage"}},
 		{Name: "postgres.restore", Effect: true, Safety: orchestrator.Verifiable, Person: true, CallTimeout: 28_000, Inputs: []string{"copy?", "before?"}},
 		{Name: "github.workflow", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"repo", "file", "ref"}},
-		{Name: "page.oncall", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"text"}},
+		{Name: "page.oncall", Safety: orchestrator.Repeatable, CallTimeout: 10_000, Inputs: []string{"text", "roles?"}},
 	}
 	out := map[string]orchestrator.Spec{}
 	for _, s := range specs {

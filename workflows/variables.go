@@ -46,7 +46,7 @@ func variables() []variable {
 		{"env", plan, fields("id", "kind", "domains", "probes", "marker_path", "marker_json", "evidence", "database", "read_only")},
 		{"project", plan, fields("id", "vercel", "audience", "affected", "reconciles", "components", "repository").with("hotfix", hotfix)},
 		{"failing", inSignalsGate, anything()},
-		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "counted", "auth", "has_time", "new")},
+		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "counted", "auth", "has_time", "new", "data_at_risk")},
 		{"out", inUsesGate | inWatch, anything()},
 		{"other", inInhibition, fields("source", "name", "severity", "component", "project", "environment", "fingerprint")},
 		{"deployment", inRules, fields("id", "commit", "promoted_ms_ago", "rolled_back", "known", "named")},

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/handlers/postgres/access"
 	"github.com/aimarketplace/backout/handlers/postgres/copies"
 )
 
@@ -19,7 +20,7 @@ result.json there. Backout starts this by itself; a copy by hand is pg_dump's ow
 business.`,
 		Example: "  cat backout-data/jobs/cop*/result.json    # how copies and restores ended",
 		RunE: func(c *cobra.Command, args []string) error {
-			return copies.Run(c.Context(), args[0], nil)
+			return copies.Run(c.Context(), args[0], nil, access.Carry)
 		},
 	}
 }

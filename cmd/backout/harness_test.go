@@ -89,6 +89,8 @@ type shopOptions struct {
 	Prisma string
 	// Copies is the folder of the copies that Backout takes of Database.
 	Copies string
+	// Check counts what is wrong with the data, Loss what a restore would lose since $1.
+	Check, Loss string
 	// Heartbeat is told that Backout works.
 	Heartbeat bool
 	// Serve are more arguments of serve.

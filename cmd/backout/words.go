@@ -12,6 +12,7 @@ import (
 func wordCommands() []*cobra.Command {
 	verbs := []struct{ use, short, example string }{
 		{"rollback PROJECT --reason R", "Start a rollback by hand", "backout rollback shop --reason 'orders page is empty'"},
+		{"emergency PROJECT WHAT", "Data is wrong or gone: stop the writes, then put it right", "backout emergency shop 'payouts 100x too small' --component payouts --since 02:00"},
 		{"ack [INC]", "Say that you have it", "backout ack INC-1"},
 		{"snooze INC FOR", "No pages for a while, at most 8h", "backout snooze INC-1 4h"},
 		{"approve [INC] [STEP] [preview=HASH] [confirm=NAME]", "Agree to a step; confirm names what is about to be emptied", "backout approve INC-1 back"},
@@ -48,7 +49,7 @@ func wordCommands() []*cobra.Command {
 
 func wordCommand(use, short, example string) *cobra.Command {
 	var f clientFlags
-	var reason, until string
+	var reason, until, since, component string
 	c := &cobra.Command{Use: use, Short: short, Example: example}
 	f.add(c)
 	c.Flags().StringVar(&reason, "reason", "", "why, for the timeline")
@@ -56,13 +57,16 @@ func wordCommand(use, short, example string) *cobra.Command {
 	if verb == "hold" {
 		c.Flags().StringVar(&until, "until", "", "when it ends by itself: 18:00 (UTC), 4h from now, or RFC 3339; default: when it is lifted")
 	}
+	if verb == "emergency" {
+		c.Flags().StringVar(&since, "since", "", "when the data went wrong: 02:00 today (UTC), RFC 3339, or 40m ago as 40m")
+		c.Flags().StringVar(&component, "component", "", "what users would name as broken")
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		words := append([]string{verb}, quoted(args)...)
-		if reason != "" {
-			words = append(words, "--reason", quote(reason))
-		}
-		if until != "" {
-			words = append(words, "--until", quote(until))
+		for _, o := range [][2]string{{"reason", reason}, {"until", until}, {"since", since}, {"component", component}} {
+			if o[1] != "" {
+				words = append(words, "--"+o[0], quote(o[1]))
+			}
 		}
 		return f.sayAndShow(c, strings.Join(words, " "))
 	}

@@ -55,17 +55,19 @@ func TestWhatPeopleSay(t *testing.T) {
 		`open shop x --since 23:59`:                  {Verb: "open", Project: "shop", Text: "x", Args: args{"since_ms": "1795359540000"}},
 		`rollback shop --reason "P2022 since 18:00"`: {Verb: "rollback", Project: "shop", Text: "P2022 since 18:00"},
 		`rollback shop`:                              {Verb: "rollback", Project: "shop"},
-		`rollback shop it burns`:                     {Verb: "rollback", Project: "shop", Text: "it burns"},
-		`hold set shop --reason "audit week"`:        {Verb: "hold", Project: "shop", Text: "audit week", Args: args{"action": "set"}},
-		`hold lift shop --environment staging`:       {Verb: "hold", Project: "shop", Args: args{"action": "lift", "environment": "staging"}},
-		`pause`:                                      {Verb: "pause"},
-		`pause shop vercel burns`:                    {Verb: "pause", Project: "shop", Text: "vercel burns"},
-		`unpause --reason done`:                      {Verb: "unpause", Text: "done"},
-		`help`:                                       {Verb: "help"},
-		`resolve INC-1`:                              {Verb: "resolve", Incident: 1},
-		`close`:                                      {Verb: "close"},
-		`reopen INC-1`:                               {Verb: "reopen", Incident: 1},
-		`dismiss INC-1 a test`:                       {Verb: "dismiss", Incident: 1, Text: "a test"},
+		`emergency shop "payouts 100x too small" --component payouts --since 02:00`: {Verb: "emergency", Project: "shop", Text: "payouts 100x too small", Args: args{"component": "payouts", "since_ms": "1795366800000"}},
+		`emergency shop`:                       {Verb: "emergency", Project: "shop"},
+		`rollback shop it burns`:               {Verb: "rollback", Project: "shop", Text: "it burns"},
+		`hold set shop --reason "audit week"`:  {Verb: "hold", Project: "shop", Text: "audit week", Args: args{"action": "set"}},
+		`hold lift shop --environment staging`: {Verb: "hold", Project: "shop", Args: args{"action": "lift", "environment": "staging"}},
+		`pause`:                                {Verb: "pause"},
+		`pause shop vercel burns`:              {Verb: "pause", Project: "shop", Text: "vercel burns"},
+		`unpause --reason done`:                {Verb: "unpause", Text: "done"},
+		`help`:                                 {Verb: "help"},
+		`resolve INC-1`:                        {Verb: "resolve", Incident: 1},
+		`close`:                                {Verb: "close"},
+		`reopen INC-1`:                         {Verb: "reopen", Incident: 1},
+		`dismiss INC-1 a test`:                 {Verb: "dismiss", Incident: 1, Text: "a test"},
 	} {
 		got, err := clock().Parse(said)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -134,7 +136,7 @@ func TestWordsThatAShellHasCut(t *testing.T) {
 func TestHelpNamesEveryVerb(t *testing.T) {
 	t.Parallel()
 	help := Help()
-	for _, v := range []string{"open", "rollback", "ack", "snooze", "approve", "now", "reject", "choose", "answer", "retry", "skip", "confirm-done", "note", "stop", "resolve", "close", "reopen", "dismiss", "hold set|lift", "pause", "unpause", "help"} {
+	for _, v := range []string{"open", "rollback", "emergency", "ack", "snooze", "approve", "now", "reject", "choose", "answer", "retry", "skip", "confirm-done", "note", "stop", "resolve", "close", "reopen", "dismiss", "hold set|lift", "pause", "unpause", "help"} {
 		if !strings.Contains(help, "\n"+v+" ") && !strings.Contains(help, "\n"+v+"\n") && !strings.HasPrefix(help, v+" ") {
 			t.Errorf("help does not name %s", v)
 		}

@@ -23,6 +23,7 @@ func verbs() []verb {
 	return []verb{
 		{"open", `open PROJECT "what people see" [--severity S] [--component C] [--environment E] [--since T] [--playbook P]`, "open an incident by hand", []string{"severity", "component", "environment", "since", "playbook", "reason"}, nil, readOpen},
 		{"rollback", `rollback PROJECT --reason "..." [--environment E] [--component C] [--severity S] [--since T]`, "go back to the newest safe deployment", []string{"severity", "component", "environment", "since", "reason"}, nil, readRollback},
+		{"emergency", `emergency PROJECT ["what is wrong with the data"] [--component C] [--since T] [--environment E] [--severity S]`, "data is wrong or gone: stop the writes, then repair or restore; for a dba or devops-lead", []string{"severity", "component", "environment", "since", "reason"}, nil, readRollback},
 		{"ack", "ack [INC-n]", "say that you have it", reason, nil, readWhole},
 		{"approve", "approve [INC-n] [STEP] [preview=HASH] [confirm=NAME] [--reason \"...\"]", "agree to what was shown", []string{"reason", "preview", "confirm"}, []string{"preview", "confirm"}, readStep},
 		{"now", "now [INC-n] [STEP] [preview=HASH]", "do not wait for the veto time", []string{"reason", "preview"}, preview, readStep},

@@ -69,7 +69,7 @@ const (
 func (o *OnCall) Spec() orchestrator.Spec {
 	return orchestrator.Spec{
 		Name: orchestrator.PageAction, Safety: orchestrator.Repeatable, CallTimeout: 20_000,
-		Inputs: []string{"text", "people?"},
+		Inputs: []string{"text", "people?", "roles?"},
 	}
 }
 

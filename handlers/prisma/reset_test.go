@@ -97,7 +97,7 @@ func (w *world) untouched() {
 func TestReset_prismasOwnGuard(t *testing.T) {
 	t.Parallel()
 	w := full(t, orchestrator.KindDisposable, false)
-	w.target.Env["REPLIT_CLI"] = "1"
+	w.target.Env["GEMINI_CLI"] = "1"
 	c, _ := w.approved("reset", "")
 	out, err := w.action("reset").Do(t.Context(), c)
 	if err != nil || out.Accepted == nil {

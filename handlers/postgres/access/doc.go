@@ -16,5 +16,7 @@
 //
 // Record, revocation and mark are one transaction, and what is left of a right is looked
 // for before it commits: read-only is in force as a whole or not at all. A second
-// postgres.readonly adopts the record that is there. Start reading at readonly.Do.
+// postgres.readonly adopts the record that is there. A copy knows nothing of it: Carry
+// takes the rights in a restored database as well, under the same record, before it takes
+// the place of the one of now. Start reading at readonly.Do.
 package access

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aimarketplace/backout/handlers/job"
+	"github.com/aimarketplace/backout/handlers/postgres/access"
 	"github.com/aimarketplace/backout/handlers/postgres/copies"
 	"github.com/aimarketplace/backout/handlers/postgres/postgrestest"
 	"github.com/aimarketplace/backout/orchestrator"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 		case "supervise":
 			err = job.Supervise(context.Background(), os.Args[2], func(s string) string { return s })
 		case "copy":
-			err = copies.Run(context.Background(), os.Args[2], killer(os.Args[2]))
+			err = copies.Run(context.Background(), os.Args[2], killer(os.Args[2]), access.Carry)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -26,9 +26,11 @@ const (
 func (t *target) preview(ctx context.Context, c *Copy, call orchestrator.Call) (orchestrator.Preview, error) {
 	n := restoreNote{
 		Database: t.address.Database(), Copy: c.Name, Manifest: c.Sum, At: c.Manifest.At,
-		Minutes: int64(time.Since(c.at()).Round(time.Minute).Minutes()),
 	}
-	parts := []string{minutes(n.Minutes)}
+	now := time.Now()
+	since := now.Sub(c.at())
+	n.Minutes = int64(since.Round(time.Minute).Minutes())
+	parts := []string{lasted(since)}
 	within, cancel := context.WithTimeout(ctx, countWait)
 	defer cancel()
 	rows, err := t.rowsSince(within, c)
@@ -51,23 +53,30 @@ func (t *target) preview(ctx context.Context, c *Copy, call orchestrator.Call) (
 	if err != nil {
 		return orchestrator.Preview{}, fmt.Errorf("encoding the preview of step %s: %w", call.Step, err)
 	}
-	text := fmt.Sprintf("Restoring database %s to %s deletes everything written since: %s. Rows that were changed in place are not among them. "+
+	text := fmt.Sprintf("Restoring database %s to %s deletes everything written since, as counted at %s: %s. Rows that were changed in place are not among them. "+
 		"Copy %s, proven at %s, is restored beside it (the proof took %s), counted, and takes its name; sessions are ended for that. "+
 		"The database of now is kept under another name, so the server needs %s more",
-		t.address, day(c.Manifest.At), strings.Join(parts, ", "), c.Name, day(c.Verified.At),
+		t.address, day(c.Manifest.At), now.UTC().Format(time.TimeOnly+" UTC"), strings.Join(parts, ", "), c.Name, day(c.Verified.At),
 		(time.Duration(c.Verified.Took) * time.Millisecond).Round(time.Second), bytesText(c.Manifest.DatabaseSize))
 	return orchestrator.Preview{Text: text, Data: data, Manual: fmt.Sprintf(
 		"createdb -T template0 %[1]s_restore && pg_restore --exit-on-error --dbname=%[1]s_restore %[2]s/%[3]s, then rename both", n.Database, c.Path, dataFolder)}, nil
 }
 
-func minutes(n int64) string {
-	switch n {
-	case 0:
-		return "less than a minute"
-	case 1:
-		return "1 minute"
+// lasted is a time to the second, in words.
+func lasted(d time.Duration) string {
+	n := int64(d.Round(time.Second) / time.Second)
+	text := counted(n%60, "second")
+	if n >= 60 {
+		text = counted(n/60, "minute") + " " + text
 	}
-	return strconv.FormatInt(n, 10) + " minutes"
+	return text
+}
+
+func counted(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.FormatInt(n, 10) + " " + noun + "s"
 }
 
 // rowsSince is by how many rows each table differs from the copy, only where it does.

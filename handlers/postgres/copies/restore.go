@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,6 +14,9 @@ import (
 
 // restoreLock is the advisory lock of whoever restores on a server.
 const restoreLock = proveLock + 1
+
+// carryLock bounds the wait for a lock in a database that nobody else uses.
+const carryLock = 5 * time.Second
 
 // restore puts a copy in the place of the database. Each step finds out what was done
 // before, so that it goes on where an earlier run was ended.
@@ -58,8 +62,33 @@ func (w *work) goOn(ctx context.Context, admin *pgx.Conn, c *Copy) error {
 		}
 	}
 	w.stop("loaded")
+	if err := w.carried(ctx); err != nil {
+		return err
+	}
 	w.out.Before, err = w.swap(ctx, c)
 	return err
+}
+
+// carried brings over what stands now, right before the switch: it may have come or gone
+// while the copy was loaded.
+func (w *work) carried(ctx context.Context) error {
+	if w.carry == nil {
+		return nil
+	}
+	now, err := w.address.Open(ctx, direct.Limits{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer direct.Close(ctx, now)
+	restored, err := w.address.On(beside(w.address.Database(), w.Key)).Open(ctx, direct.Limits{Lock: carryLock})
+	if err != nil {
+		return err
+	}
+	defer direct.Close(ctx, restored)
+	if err := w.carry(ctx, now, restored); err != nil {
+		return fmt.Errorf("nothing was switched: %w", err)
+	}
+	return nil
 }
 
 // build restores beside the database and proves what came of it.
@@ -112,11 +141,7 @@ func (w *work) finish(ctx context.Context, admin *pgx.Conn, target string) error
 	if err != nil {
 		return err
 	}
-	set, err := fastened(ctx, w.address)
-	if err != nil {
-		return err
-	}
-	todo, err := ownStatements(ctx, admin, set, w.address.Database(), target)
+	todo, err := ownStatements(ctx, admin, w.address.Database(), target)
 	if err != nil {
 		return err
 	}
@@ -130,7 +155,7 @@ func (w *work) finish(ctx context.Context, admin *pgx.Conn, target string) error
 
 // ownStatements are what makes target like name: limit, settings, rights and, last since
 // the others need it, the owner.
-func ownStatements(ctx context.Context, admin *pgx.Conn, set belt, name, target string) ([]string, error) {
+func ownStatements(ctx context.Context, admin *pgx.Conn, name, target string) ([]string, error) {
 	var owner string
 	var limit int
 	var rights bool
@@ -151,10 +176,6 @@ func ownStatements(ctx context.Context, admin *pgx.Conn, set belt, name, target 
 			who = "alter role " + ident(s[0]) + " in database " + on
 		}
 		key, value, _ := strings.Cut(s[1], "=")
-		value, keep := set.before(s[0], key, value)
-		if !keep {
-			continue
-		}
 		if key != "search_path" && key != "temp_tablespaces" && !strings.HasSuffix(key, "_preload_libraries") {
 			value = quote(value) // Those are lists whose members are quoted already.
 		}

@@ -70,7 +70,7 @@ func TestRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"less than a minute", "43 rows of public.orders", `that 2 rows of public.Odd "name" were deleted`, "43 paid orders", l.Copy, "kept under another name"} {
+	for _, word := range []string{" second", "as counted at ", "43 rows of public.orders", `that 2 rows of public.Odd "name" were deleted`, "43 paid orders", l.Copy, "kept under another name"} {
 		if !strings.Contains(p.Text, word) {
 			t.Errorf("%q is missing in: %s", word, p.Text)
 		}

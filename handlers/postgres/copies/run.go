@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/aimarketplace/backout/handlers/postgres/direct"
@@ -80,10 +81,14 @@ func (n never) Unwrap() error { return n.error }
 // Stop is called at named points of the work; tests end the process there.
 type Stop func(point string)
 
+// Carry brings over to a restored database, before it takes the place of the one of now,
+// what stands there and no copy can know. Both connections are of the same role.
+type Carry func(ctx context.Context, now, restored *pgx.Conn) error
+
 // Run is the child: it does what the request says, in the job's folder, and leaves a
 // result there. The address comes by URLVariable. It must be the process's main work:
-// what it starts ends with it.
-func Run(ctx context.Context, text string, stop Stop) error {
+// what it starts ends with it. stop and carry may be nil.
+func Run(ctx context.Context, text string, stop Stop, carry Carry) error {
 	runtime.LockOSThread() // What it starts dies with this thread.
 	defer runtime.UnlockOSThread()
 	var r request
@@ -102,7 +107,7 @@ func Run(ctx context.Context, text string, stop Stop) error {
 	if stop == nil {
 		stop = func(string) {}
 	}
-	w := &work{request: r, address: a, stop: stop}
+	w := &work{request: r, address: a, stop: stop, carry: carry}
 	err = w.do(ctx)
 	if err != nil {
 		var n never
@@ -132,6 +137,7 @@ type work struct {
 	request
 	address *direct.Address
 	stop    Stop
+	carry   Carry
 	out     result
 	tools   tools
 }
