@@ -66,6 +66,7 @@ func (c *checker) idle(n *orchestrator.Node) bool {
 		orchestrator.ResetAction: func(d orchestrator.Database) bool { return d.Prisma && d.AllowDataLoss },
 		"prisma.revert":          func(d orchestrator.Database) bool { return d.Prisma },
 		orchestrator.ReadWrite:   func(d orchestrator.Database) bool { return len(d.AppRoles) > 0 },
+		"postgres.repair":        func(d orchestrator.Database) bool { return d.Direct && d.Snapshots },
 		"postgres.restore":       func(d orchestrator.Database) bool { return d.Direct && d.Snapshots },
 	}[n.Action]
 	if needs == nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/aimarketplace/backout/handlers/postgres"
 	"github.com/aimarketplace/backout/handlers/postgres/access"
 	"github.com/aimarketplace/backout/handlers/postgres/copies"
+	"github.com/aimarketplace/backout/handlers/postgres/repair"
 	"github.com/aimarketplace/backout/handlers/prisma"
 	"github.com/aimarketplace/backout/handlers/probe"
 	"github.com/aimarketplace/backout/handlers/prometheus"
@@ -257,6 +258,11 @@ func actionSpecs() (map[string]orchestrator.Spec, error) {
 		return nil, err
 	}
 	maps.Copy(all, restores.Actions())
+	repairs, err := repair.New(repair.Options{})
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(all, repairs.Actions())
 	schema, err := postgres.NewSchema(nil)
 	if err != nil {
 		return nil, err

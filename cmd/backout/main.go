@@ -85,7 +85,7 @@ door until the fix is live. One binary, no database.`,
 		incidentCommand(), verdictCommand(), shadowCommand(), deploymentsCommand(), changesCommand(), watchesCommand(), upstreamsCommand(), silenceCommand(), quarantineCommand(), whyCommand(),
 		planCommand(), ruleCommand(), configCommand(), tokenCommand(), doctorCommand(), benchCommand(),
 		clusterCommand(), backupCommand(), restoreCommand(), migrateCommand(), migrationsCommand(), compactCommand(), logCommand(),
-		healthzCommand(), jobCommand(), copyCommand(), versionCommand(),
+		healthzCommand(), jobCommand(), copyCommand(), repairCommand(), versionCommand(),
 	)
 	root.AddCommand(wordCommands()...)
 	for _, c := range root.Commands() {

@@ -29,6 +29,9 @@ func (s *actionSet) addPolled(cfg *configs.Config, doc *orchestrator.Config, kee
 	if err := s.addCopies(cfg); err != nil {
 		return err
 	}
+	if err := s.addRepair(cfg, keep); err != nil {
+		return err
+	}
 	if err := s.addMeasures(cfg, logger); err != nil {
 		return err
 	}

@@ -141,7 +141,11 @@ func (w *work) finish(ctx context.Context, admin *pgx.Conn, target string) error
 	if err != nil {
 		return err
 	}
-	todo, err := ownStatements(ctx, admin, w.address.Database(), target)
+	set, err := fastened(ctx, w.address)
+	if err != nil {
+		return err
+	}
+	todo, err := ownStatements(ctx, admin, set, w.address.Database(), target)
 	if err != nil {
 		return err
 	}
@@ -155,7 +159,7 @@ func (w *work) finish(ctx context.Context, admin *pgx.Conn, target string) error
 
 // ownStatements are what makes target like name: limit, settings, rights and, last since
 // the others need it, the owner.
-func ownStatements(ctx context.Context, admin *pgx.Conn, name, target string) ([]string, error) {
+func ownStatements(ctx context.Context, admin *pgx.Conn, set belt, name, target string) ([]string, error) {
 	var owner string
 	var limit int
 	var rights bool
@@ -176,6 +180,10 @@ func ownStatements(ctx context.Context, admin *pgx.Conn, name, target string) ([
 			who = "alter role " + ident(s[0]) + " in database " + on
 		}
 		key, value, _ := strings.Cut(s[1], "=")
+		value, keep := set.before(s[0], key, value)
+		if !keep {
+			continue
+		}
 		if key != "search_path" && key != "temp_tablespaces" && !strings.HasSuffix(key, "_preload_libraries") {
 			value = quote(value) // Those are lists whose members are quoted already.
 		}
