@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		case "supervise":
 			err = job.Supervise(context.Background(), os.Args[2], func(s string) string { return s })
 		case "copy":
-			err = copies.Run(context.Background(), os.Args[2], nil)
+			err = copies.Run(context.Background(), os.Args[2], nil, nil)
 		case "repair":
 			err = repair.Run(context.Background(), os.Args[2], stopper())
 		}
