@@ -34,8 +34,6 @@ func sampleSpecs() map[string]orchestrator.Spec {
 		{Name: "prisma.revert", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 30_000, Inputs: []string{"migrations"}},
 		{Name: "prisma.reset", Effect: true, Safety: orchestrator.Verifiable, CallTimeout: 25_000, Inputs: []string{"snapshot?"}},
 		{Name: "postgres.evidence", Safety: orchestrator.Repeatable, CallTimeout: 30_000},
-		{Name: "postgres.integrity", Safety: orchestrator.Repeatable, CallTimeout: 30_000},
-		{Name: "postgres.restore", Effect: true, Safety: orchestrator.Verifiable, Person: true, CallTimeout: 25_000, Inputs: []string{"copy?", "before?"}},
 		{Name: "postgres.snapshot", Safety: orchestrator.Repeatable, CallTimeout: 25_000, Inputs: []string{"verify?"}},
 		{Name: "postgres.integrity", Safety: orchestrator.Repeatable, CallTimeout: 28_000},
 		{Name: "postgres.compare", Safety: orchestrator.Repeatable, CallTimeout: 28_000, Inputs: []string{"before?"}},

@@ -136,7 +136,6 @@ func (n *nightC) restores(point string, at int64) {
 	n.t.Helper()
 	n.mustApprove("INC-1", "touched_mail")
 	n.step("touched_mail", "done")
-	n.refused(n.token, "choose INC-1 ways repair", "cannot repair rows")
 	n.chooses("ways", "restore")
 	text := n.asked("restore")
 	n.wantTold(text, "Restoring database shop at 127.0.0.1", "to "+time.UnixMilli(at).UTC().Format("2006-01-02 15:04:05 UTC")+" deletes everything written since, as counted at ",
