@@ -29,6 +29,7 @@ func TestNight_c_restore(t *testing.T) {
 	n := newNightC(t, 200_000)
 	point := n.restorePoint()
 	promoted := n.release()
+	n.writes()
 	if point.At >= promoted.UnixMilli() || point.Rows != 200_000+40+40+1 {
 		t.Fatalf("the restore point: %+v", point)
 	}
@@ -61,13 +62,13 @@ func TestNight_c_killed(t *testing.T) {
 			n := newNightC(t, 2000)
 			at := map[string]string{step: point}
 			if step == "contain_readonly" {
-				n.opens(n.release())
+				n.opens(n.releaseAndWrite())
 				n.contains(point)
 				n.backout.stop(t)
 				return
 			}
 			copied := n.restorePoint()
-			n.opens(n.release())
+			n.opens(n.releaseAndWrite())
 			n.contains("")
 			n.restores(at["restore"], copied.At)
 			if step == "writes_on" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -33,25 +34,32 @@ func centsScript() []string {
 	}
 }
 
-func centsWorld() map[string]any {
+// inPlaceScript is another one of that kind: it writes over what was right, and drops a
+// column beside it.
+func inPlaceScript() []string {
+	return []string{`UPDATE "payouts" SET "amount_krw" = "amount_krw" / 100;`, `ALTER TABLE "payouts" DROP COLUMN "note";`}
+}
+
+func centsWorld(script []string) map[string]any {
 	return map[string]any{
 		"trees": map[string][]string{
 			strings.Replace(commitOld, "ee2", "ee1", 1): {"20261101_init"}, commitOld: {"20261101_init"}, commitNew: {"20261101_init", centsName},
 		},
-		"scripts": map[string]string{centsName: strings.Join(centsScript(), "\n") + "\n"},
+		"scripts": map[string]string{centsName: strings.Join(script, "\n") + "\n"},
 	}
 }
 
 // centsApplied is what `prisma migrate deploy` leaves of it.
-func centsApplied() []string {
-	sum := sha256.Sum256([]byte(strings.Join(centsScript(), "\n") + "\n"))
-	return append(centsScript(), `insert into _prisma_migrations (id, checksum, migration_name, finished_at) values ('2', '`+hex.EncodeToString(sum[:])+`', '`+centsName+`', now())`)
+func centsApplied(script []string) []string {
+	sum := sha256.Sum256([]byte(strings.Join(script, "\n") + "\n"))
+	return append(slices.Clone(script), `insert into _prisma_migrations (id, checksum, migration_name, finished_at) values ('2', '`+hex.EncodeToString(sum[:])+`', '`+centsName+`', now())`)
 }
 
 // nightC is the shop of that night: its database, what writes to it, and a second person.
 type nightC struct {
 	*shop
 	server, owner, app string
+	script             []string
 	rows               int
 	bob                string
 	writer             *writer
@@ -65,21 +73,27 @@ type nightC struct {
 // newNightC starts a shop with rows payouts of which a copy was taken and proven.
 func newNightC(t *testing.T, rows int) *nightC {
 	t.Helper()
+	return newNightCOf(t, rows, centsScript())
+}
+
+// newNightCOf is newNightC with another migration.
+func newNightCOf(t *testing.T, rows int, script []string) *nightC {
+	t.Helper()
 	server := postgrestest.Start(t)
 	postgrestest.Run(t, server, "create role shop_app login", "create role shop_owner login createdb", "grant pg_signal_backend, shop_app to shop_owner", "create database shop owner shop_owner")
 	shop := strings.Replace(server, "/postgres?", "/shop?", 1)
-	n := &nightC{server: server, owner: strings.Replace(shop, "backout@", "shop_owner@", 1), app: strings.Replace(shop, "backout@", "shop_app@", 1), rows: rows}
+	n := &nightC{server: server, owner: strings.Replace(shop, "backout@", "shop_owner@", 1), app: strings.Replace(shop, "backout@", "shop_app@", 1), rows: rows, script: script}
 	postgrestest.Run(t, n.owner, append(prismaTable(),
 		"create table users (id int primary key, email text, name text, lang text)",
 		"create table payments (payment_key text primary key, user_id int, created_at timestamptz not null default now())",
-		"create table payouts (id bigint generated always as identity primary key, seller int not null, amount_krw bigint not null, at timestamptz not null default clock_timestamp())",
+		"create table payouts (id bigint generated always as identity primary key, seller int not null, amount_krw bigint not null, note text, at timestamptz not null default clock_timestamp())",
 		"insert into users select n, 'buyer' || n || '@example.com', 'Buyer ' || n, 'ko' from generate_series(1, 40) n",
 		"insert into payments select 'old-' || id, id, now() - interval '1 day' from users",
 		fmt.Sprintf("insert into payouts (seller, amount_krw, at) select n %% 500, 10000 + n, now() - interval '1 day' from generate_series(1, %d) n", rows),
 		"grant select, insert, update on payouts, payments, users to shop_app")...)
 	n.rights = postgrestest.Value(t, n.owner, appRights)
 	n.shop = newShop(t, shopOptions{
-		Kind: true, Crash: true, Database: n.owner, AppRole: "shop_app", Copies: t.TempDir(), Repository: "aim/shop", World: centsWorld(), Buyers: true,
+		Kind: true, Crash: true, Database: n.owner, AppRole: "shop_app", Copies: t.TempDir(), Repository: "aim/shop", World: centsWorld(script), Buyers: true,
 		Check: "select count(*) from payouts p where coalesce((to_jsonb(p)->>'amount_krw')::bigint, 0) < 10000", Loss: "select count(*) from payouts where at > $1",
 	})
 	n.bob = n.newToken("bob", "person")
@@ -110,7 +124,14 @@ func (n *nightC) release() (promoted time.Time) {
 	n.waitSettled()
 	n.publish("deploy", "backout.deploy.promoted", map[string]any{"environment": "production", "deployment_id": "dpl_new", "commit": commitNew})
 	n.waitServing("dpl_new")
-	postgrestest.Run(n.t, n.owner, centsApplied()...)
+	postgrestest.Run(n.t, n.owner, centsApplied(n.script)...)
+	return promoted
+}
+
+// releaseAndWrite is release with the application that writes from then on.
+func (n *nightC) releaseAndWrite() time.Time {
+	n.t.Helper()
+	promoted := n.release()
 	n.writes()
 	return promoted
 }
