@@ -17,7 +17,7 @@ func skip(src []byte, i int) (next int, blank bool) {
 	case c == '-' && at(src, i+1) == '-':
 		return lineEnd(src, i), true
 	case c == '/' && at(src, i+1) == '*':
-		return commentEnd(src, i), true
+		return commentEnd(src, i)
 	case c == '\'':
 		return quoteEnd(src, i, escapes(src, i)), false
 	case c == '"':
@@ -55,8 +55,9 @@ func lineEnd(src []byte, i int) int {
 	return i + n + 1
 }
 
-// commentEnd knows that block comments nest.
-func commentEnd(src []byte, i int) int {
+// commentEnd knows that block comments nest. One without an end is not blank: PostgreSQL
+// refuses the script for it.
+func commentEnd(src []byte, i int) (end int, closed bool) {
 	depth := 0
 	for i < len(src) {
 		switch {
@@ -65,13 +66,13 @@ func commentEnd(src []byte, i int) int {
 		case src[i] == '*' && at(src, i+1) == '/':
 			depth, i = depth-1, i+2
 			if depth == 0 {
-				return i
+				return i, true
 			}
 		default:
 			i++
 		}
 	}
-	return len(src)
+	return len(src), false
 }
 
 // quoteEnd takes a doubled quote for two quoted pieces side by side, which ends at
