@@ -13,7 +13,7 @@ BENCH_DEPS := strace:strace
 
 # The race detector needs a C compiler; without one the tests still run.
 RACE = $(if $(shell command -v gcc),-race)
-TEST_TIMEOUT := 12m
+TEST_TIMEOUT := 20m
 FUZZ_TIME := 60s
 SIM_TIME := 30s
 
