@@ -168,5 +168,8 @@ func plural(n int, noun string) string {
 // outside.
 func attemptKey(logID string, inc *Incident, st *Step) string {
 	parts := []string{logID, IncidentName(inc.N), st.ID, strconv.Itoa(st.Round), strconv.Itoa(st.Chunk)}
+	if st.Extra != nil { // several of one name: pages, messages to the ops channel
+		parts = append(parts, strconv.Itoa(st.Ordinal))
+	}
 	return hashHex(strings.Join(parts, "\x00"))
 }

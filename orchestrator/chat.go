@@ -51,7 +51,7 @@ type CardChoice struct {
 // follows.
 func (p *pass) showInChat(n uint64) {
 	l := p.s.incident(n)
-	if l == nil || !p.s.Config().Chat || p.mode(l.inc, "") == Shadow {
+	if l == nil || n == boardN || !p.s.Config().Chat || p.mode(l.inc, "") == Shadow {
 		return
 	}
 	ref := StepRef{N: n, Ordinal: chatOrdinal}

@@ -65,6 +65,25 @@ func TestOpsChannel_isToldTheVerdictAfterAPromotion(t *testing.T) {
 	}
 }
 
+// Two messages are two: each is found again by a key of its own, so that the second is
+// never taken for an edit of the first.
+func TestOpsChannel_eachMessageHasItsOwnKey(t *testing.T) {
+	b := opsBook(t, orchestrator.Advise)
+	b.promoted("dpl_a")
+	b.promoted("dpl_b")
+	b.wait(minute)
+	b.promoted("dpl_c")
+	b.wait(minute)
+	inc, steps := b.state.Incident(1 << 62)
+	keys := map[string]bool{}
+	for _, st := range steps {
+		keys[b.state.StepKey(inc, st)] = true
+	}
+	if len(steps) != 2 || len(keys) != 2 {
+		t.Fatalf("%d messages with %d keys", len(steps), len(keys))
+	}
+}
+
 // The digest tells of a day once, of nothing when there was nothing, and in shadow asks
 // whether what would have been done was right.
 func TestOpsChannel_digest(t *testing.T) {

@@ -34,6 +34,9 @@ func TestOpsChannel_isToldTheWayBack(t *testing.T) {
 		t.Fatalf("told %d times: %s", len(posts), posts)
 	}
 	s.wantTold(strings.NewReplacer("+", " ", "%2F", "/").Replace(posts[0]), "What serves", "shop/production serves dpl_next since", "Could go back to dpl_good2")
+	if all := s.effects("slack", "chat."); len(all) != 1 {
+		t.Errorf("%d messages: %+v", len(all), all)
+	}
 	if inc := s.incident("INC-1"); inc.ID != "" {
 		t.Errorf("an incident was opened: %+v", inc)
 	}
