@@ -20,7 +20,7 @@ const (
 	quietFor    = time.Millisecond
 	// besideFrom is what Options.CommitBeside is by default; besideMost is how many records
 	// may gather beside a commit before the fold waits for it.
-	besideFrom = 100_000
+	besideFrom = 5_000
 	besideMost = 200_000
 	drainFor   = 5 * time.Millisecond
 	pollEvery  = 250 * time.Millisecond
@@ -59,7 +59,8 @@ type Options struct {
 	Snapshots     Snapshots
 	SnapshotEvery time.Duration
 	// CommitBeside is from how many records on a commit runs beside the fold, which costs
-	// both of them more; 0 means 100,000, with which the fold stood still for half a second.
+	// both of them a little; 0 means 5,000, for which the fold would stand still for some
+	// ten milliseconds, half of them waiting for the disk.
 	CommitBeside int
 	// Clock is the machine's when nil.
 	Clock   Clock

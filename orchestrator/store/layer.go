@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"slices"
+	"unsafe"
 
 	"github.com/google/btree"
 	"go.etcd.io/bbolt"
@@ -17,10 +18,11 @@ type layer struct {
 	count, bytes int
 }
 
-// rows are those of one bucket. The index answers most questions; the tree is made by
-// the first scan, since most buckets are not scanned between two commits.
+// rows are those of one bucket, as they came. The index answers most questions; the tree
+// is made by the first scan, since most buckets are not scanned between two commits.
 type rows struct {
-	index map[string]row
+	all   []row
+	index map[string]int32
 	tree  *btree.BTreeG[row]
 }
 
@@ -30,7 +32,21 @@ type row struct {
 	gone       bool
 }
 
-func newLayer() *layer { return &layer{buckets: map[orchestrator.Bucket]*rows{}} }
+// newLayer is an empty layer with room for as much as the one before it took, which may be
+// nil: in a storm one is like the next, and growing costs more than filling.
+func newLayer(before *layer) *layer {
+	l := &layer{buckets: map[orchestrator.Bucket]*rows{}}
+	if before != nil {
+		for b, t := range before.buckets {
+			l.buckets[b] = newRows(len(t.all))
+		}
+	}
+	return l
+}
+
+func newRows(room int) *rows {
+	return &rows{all: make([]row, 0, room), index: make(map[string]int32, room)}
+}
 
 func earlier(a, b row) bool { return bytes.Compare(a.key, b.key) < 0 }
 
@@ -40,13 +56,20 @@ const degree = 32
 func (l *layer) set(b orchestrator.Bucket, r row) {
 	t := l.buckets[b]
 	if t == nil {
-		t = &rows{index: map[string]row{}}
+		t = newRows(0)
 		l.buckets[b] = t
 	}
 	if t.tree != nil {
 		t.tree.ReplaceOrInsert(r)
 	}
-	t.index[string(r.key)] = r
+	// The view keeps the keys and nobody changes them, so the index need not copy them.
+	key := unsafe.String(unsafe.SliceData(r.key), len(r.key))
+	if at, known := t.index[key]; known {
+		t.all[at] = r
+	} else {
+		t.index[key] = int32(len(t.all))
+		t.all = append(t.all, r)
+	}
 	l.count++
 	l.bytes += len(r.key) + len(r.value)
 }
@@ -57,11 +80,12 @@ func (l *layer) get(b orchestrator.Bucket, key []byte) (value []byte, known bool
 	if l == nil || l.buckets[b] == nil {
 		return nil, false
 	}
-	r, known := l.buckets[b].index[string(key)]
-	if !known || r.gone {
+	t := l.buckets[b]
+	at, known := t.index[string(key)]
+	if !known || t.all[at].gone {
 		return nil, known
 	}
-	return r.value, true
+	return t.all[at].value, true
 }
 
 // from is an iterator over a bucket's rows at or after start.
@@ -80,7 +104,7 @@ func (l *layer) from(b orchestrator.Bucket, start []byte) *layerRows {
 func (t *rows) ordered() *btree.BTreeG[row] {
 	if t.tree == nil {
 		t.tree = btree.NewG(degree, earlier)
-		for _, r := range t.index {
+		for _, r := range t.all {
 			t.tree.ReplaceOrInsert(r)
 		}
 	}
@@ -90,10 +114,7 @@ func (t *rows) ordered() *btree.BTreeG[row] {
 // sorted are the rows in key order. It leaves the tree alone, which a scan may make
 // meanwhile.
 func (t *rows) sorted() []row {
-	all := make([]row, 0, len(t.index))
-	for _, r := range t.index {
-		all = append(all, r)
-	}
+	all := slices.Clone(t.all)
 	slices.SortFunc(all, func(a, b row) int { return bytes.Compare(a.key, b.key) })
 	return all
 }

@@ -123,7 +123,7 @@ func addBuckets(tx *bbolt.Tx) error {
 
 // Begin opens the one view that may be written.
 func (s *Store) Begin() (*View, error) {
-	v := &View{live: newLayer(), filters: map[orchestrator.Bucket]*filter{}}
+	v := &View{live: newLayer(nil), filters: map[orchestrator.Bucket]*filter{}}
 	for _, b := range filtered() {
 		v.filters[b] = newFilter()
 	}
@@ -165,7 +165,7 @@ func (s *Store) Room(v *View) bool {
 }
 
 // Freeze hands over what was written to the next Write and Settle.
-func (v *View) Freeze() { v.frozen, v.live = v.live, newLayer() }
+func (v *View) Freeze() { v.frozen, v.live = v.live, newLayer(v.live) }
 
 // Rows is how many records were written since the last Freeze.
 func (v *View) Rows() int { return v.live.count }

@@ -20,14 +20,14 @@ type View struct {
 
 // Get implements orchestrator.View.
 func (v *View) Get(b orchestrator.Bucket, key []byte) []byte {
+	if f := v.filters[b]; f != nil && f.lacks(key) {
+		return nil
+	}
 	if value, known := v.live.get(b, key); known {
 		return value
 	}
 	if value, known := v.frozen.get(b, key); known {
 		return value
-	}
-	if f := v.filters[b]; f != nil && f.lacks(key) {
-		return nil
 	}
 	return v.base.Get(b, key)
 }
