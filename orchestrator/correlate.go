@@ -10,14 +10,14 @@ import (
 // be taken for one behind a common upstream. Milliseconds.
 const sharedWindow = 10 * 60_000
 
-// sigKey is where a signal of an incident is kept. Two projects of one incident
-// may send the same fingerprint.
-func sigKey(inc *Incident, ev *Event) []byte {
+// signalOf tells a signal apart from the others of an incident. Two projects of one
+// incident may send the same fingerprint.
+func signalOf(inc *Incident, ev *Event) []byte {
 	text := ev.Source + "\x00" + ev.Fingerprint
 	if elsewhere(inc, ev) {
 		text += "\x00" + ev.Project + "\x00" + ev.Environment
 	}
-	return signalKey(inc.N, text)
+	return signalSum(text)
 }
 
 // elsewhere reports whether an event is about another environment than the
@@ -199,7 +199,8 @@ func (p *pass) merge(from, into *loaded, who, why string) {
 	for _, sig := range p.s.Signals(from.inc.N, maxSignals) {
 		ev := sig.event(from.inc)
 		var there Signal
-		if p.s.load(BucketSignal, sigKey(into.inc, &ev), &there) {
+		key, found := p.s.findSignal(into.inc, signalOf(into.inc, &ev), &there)
+		if found {
 			sig.Count += there.Count
 			sig.Raw = addRaw(there.Raw, sig.Raw...)
 			sig.Firing = sig.Firing || there.Firing
@@ -212,7 +213,7 @@ func (p *pass) merge(from, into *loaded, who, why string) {
 		}
 		into.inc.Firing += count(sig.Firing)
 		into.inc.Distinct++
-		p.saveSignal(into, sigKey(into.inc, &ev), &sig)
+		p.saveSignal(into, key, &sig)
 	}
 	into.tally = nil // what was there may count for less now
 	if severityRank(from.inc.Severity) > severityRank(into.inc.Severity) {
@@ -267,6 +268,17 @@ func (p *pass) moveAlertsOf(at Place, from, to uint64, which func(key []byte) bo
 	}
 }
 
+// takeOut drops a signal of an incident.
+func (p *pass) takeOut(l *loaded, ev *Event, sig *Signal) {
+	if key, found := p.s.findSignal(l.inc, signalOf(l.inc, ev), &Signal{}); found {
+		p.s.view.Delete(BucketSignal, key)
+	}
+	l.inc.Firing, l.inc.Distinct = l.inc.Firing-count(sig.Firing), l.inc.Distinct-1
+	if p.v2() {
+		l.inc.Left++
+	}
+}
+
 // commandSplit takes a project out of an incident it was joined to.
 func (p *pass) commandSplit(c *Command, l *loaded, who Person) {
 	project, env, _ := strings.Cut(c.Args["project"], "/")
@@ -298,11 +310,11 @@ func (p *pass) split(l *loaded, at Place, who, why string) *loaded {
 			continue
 		}
 		ev := sig.event(l.inc)
-		p.s.view.Delete(BucketSignal, sigKey(l.inc, &ev))
-		l.inc.Firing, l.inc.Distinct = l.inc.Firing-count(sig.Firing), l.inc.Distinct-1
+		p.takeOut(l, &ev, &sig)
 		sig.Project, sig.Environment = "", ""
+		key, _ := p.s.findSignal(n.inc, signalOf(n.inc, &ev), &Signal{})
 		n.inc.Firing, n.inc.Distinct = n.inc.Firing+count(sig.Firing), n.inc.Distinct+1
-		p.saveSignal(n, sigKey(n.inc, &ev), &sig)
+		p.saveSignal(n, key, &sig)
 	}
 	l.tally = nil
 	p.moveAlertsOf(at, l.inc.N, n.inc.N, func([]byte) bool { return true })

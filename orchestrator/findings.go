@@ -76,9 +76,8 @@ func (p *pass) finding(f *Finding) {
 
 // countFinding notes a finding in the timeline the first time, and counts it.
 func (p *pass) countFinding(l *loaded, f *Finding) {
-	key := findingKey(l.inc.N, f)
 	var sig Signal
-	found := p.s.load(BucketSignal, key, &sig)
+	key, found := p.s.findSignal(l.inc, f.sum(), &sig)
 	if !found && l.inc.Distinct >= maxSignals {
 		return
 	}
@@ -100,9 +99,9 @@ func (p *pass) findingGone(f *Finding) {
 	if l == nil {
 		return
 	}
-	key := findingKey(l.inc.N, f)
 	var sig Signal
-	if !p.s.load(BucketSignal, key, &sig) || !sig.Firing {
+	key, found := p.s.findSignal(l.inc, f.sum(), &sig)
+	if !found || !sig.Firing {
 		return
 	}
 	sig.Firing, sig.Last = false, p.now
@@ -111,9 +110,8 @@ func (p *pass) findingGone(f *Finding) {
 	p.changed(l)
 }
 
-func findingKey(n uint64, f *Finding) []byte {
-	return signalKey(n, "backout\x00"+f.Kind+"\x00"+f.Key)
-}
+// sum tells a finding apart among the signals of its incident.
+func (f *Finding) sum() []byte { return signalSum("backout\x00" + f.Kind + "\x00" + f.Key) }
 
 // Findings lists what Backout finds wrong with itself now.
 func (s *State) Findings() []Signal {
@@ -124,7 +122,7 @@ func (s *State) Findings() []Signal {
 	var out []Signal
 	s.view.Scan(BucketSignal, b, nil, func(_, v []byte) bool {
 		var sig Signal
-		if decode(v, &sig) && sig.Firing {
+		if readSignal(v, &sig) && sig.Firing {
 			out = append(out, sig)
 		}
 		return len(out) < maxSignals

@@ -66,7 +66,7 @@ func (p *pass) flapsOver(l *loaded) {
 	p.s.view.Scan(BucketSignal, incidentKey(l.inc.N), nil, func(k, v []byte) bool {
 		var sig Signal
 		switch {
-		case !decode(v, &sig) || !sig.Firing || sig.Ended == 0:
+		case !readSignal(v, &sig) || !sig.Firing || sig.Ended == 0:
 		case sig.Ended+flapQuiet <= p.now:
 			over = append(over, row{append([]byte(nil), k...), sig})
 		case next == 0 || sig.Ended+flapQuiet < next:

@@ -23,7 +23,7 @@ import (
 //	   a hold pages; the verdict is kept and knows plan, retention, secrets, migrations,
 //	   variables, crons and rolling releases, and what each migration does
 //	   to the code from before it; the ledger keeps 200 deployments;
-//	   what is promoted is watched, and graded by that
+//	   what is promoted is watched, and graded by that; signals and ids stand on shelves
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.

@@ -31,8 +31,10 @@ type Incident struct {
 	Requester string `json:"requester,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	// Firing counts the alerts that fire now; Distinct the different signals.
-	Firing   int   `json:"firing,omitempty"`
-	Distinct int   `json:"distinct,omitempty"`
+	Firing   int `json:"firing,omitempty"`
+	Distinct int `json:"distinct,omitempty"`
+	// Left counts the signals that were taken out again: by a split.
+	Left     int   `json:"left,omitempty"`
 	SignalAt int64 `json:"signal_at,omitempty"`
 	// Timed is false when the newest signal carried no time of its own.
 	Timed bool `json:"timed,omitempty"`

@@ -41,7 +41,7 @@ func (p *pass) inhibitor(r *Inhibition, ev *Event) (n uint64, name string) {
 		}
 		p.s.view.Scan(BucketSignal, incidentKey(l.inc.N), nil, func(_, v []byte) bool {
 			var sig Signal
-			if decode(v, &sig) && p.makesEcho(r, l.inc, &sig, ev) {
+			if readSignal(v, &sig) && p.makesEcho(r, l.inc, &sig, ev) {
 				n, name = l.inc.N, sig.Name
 			}
 			return n == 0

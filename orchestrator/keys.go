@@ -100,11 +100,6 @@ func parseStepTimer(n uint64, name string) (StepRef, bool) {
 	return StepRef{N: n, Ordinal: nums[0], Round: nums[1], Chunk: nums[2]}, true
 }
 
-// seenKey groups ids by day, so that whole days can be dropped.
-func (s *State) seenKey(day int64, origin, id string) []byte {
-	return append(dayKey(day), s.idSum(origin, id)...)
-}
-
 // idSum is what an id is kept under. The newest one is known: an event is looked for
 // first and remembered then.
 func (s *State) idSum(origin, id string) []byte {
@@ -116,17 +111,17 @@ func (s *State) idSum(origin, id string) []byte {
 	return k.sum
 }
 
-func dayKey(day int64) []byte {
-	return binary.BigEndian.AppendUint32(make([]byte, 0, 20), uint32(day))
-}
+// dayKey is what the ids of a day have in common, so that whole days can be dropped.
+func dayKey(day int64) []byte { return binary.BigEndian.AppendUint32(nil, uint32(day)) }
 
 func joinKey(parts ...string) []byte {
 	return []byte(strings.Join(parts, "\x00"))
 }
 
-func signalKey(n uint64, fingerprint string) []byte {
+// signalSum is what tells a signal apart from the others of its incident.
+func signalSum(fingerprint string) []byte {
 	h := sha256.Sum256([]byte(fingerprint))
-	return append(incidentKey(n), h[:16]...)
+	return h[:16]
 }
 
 func historyKey(n uint64, idx uint32) []byte {

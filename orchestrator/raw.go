@@ -40,10 +40,10 @@ func addRaw(list []Raw, more ...Raw) []Raw {
 func (p *pass) forgetRaw(seq uint64) {
 	p.rewrite(BucketSignal, func(_, v []byte) any {
 		var sig Signal
-		if !decode(v, &sig) || !slices.ContainsFunc(sig.Raw, func(r Raw) bool { return r.Seq == seq }) {
+		if !readSignal(v, &sig) || !slices.ContainsFunc(sig.Raw, func(r Raw) bool { return r.Seq == seq }) {
 			return nil
 		}
 		sig.Raw = slices.DeleteFunc(sig.Raw, func(r Raw) bool { return r.Seq == seq })
-		return &sig
+		return sig.row()
 	})
 }

@@ -1,6 +1,9 @@
 package orchestrator
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // seenDays is for how many days ids are remembered.
 const seenDays = 7
@@ -44,8 +47,8 @@ func (s *State) seenBefore(origin, id string, now int64) (key []byte, found bool
 		if s.dayIsEmpty(day) {
 			continue
 		}
-		key = s.seenKey(day, origin, id)
-		if s.view.Get(BucketSeen, key) != nil {
+		key, data := s.onShelves(BucketSeen, dayKey(day), s.idSum(origin, id), s.idShelf(day))
+		if data != nil {
 			return key, true
 		}
 	}
@@ -54,11 +57,16 @@ func (s *State) seenBefore(origin, id string, now int64) (key []byte, found bool
 
 // remember keeps what became of an id.
 func (s *State) remember(origin, id string, now int64, v *Seen) {
-	s.days[now/dayMS] = true
+	day := now / dayMS
+	s.days[day] = true
 	if v.N > 0 && v.Why == s.joined(v.N) {
 		v = &Seen{N: v.N, At: v.At, Seq: v.Seq}
 	}
-	s.save(BucketSeen, s.seenKey(now/dayMS, origin, id), v)
+	s.save(BucketSeen, onShelf(dayKey(day), s.idSum(origin, id), s.idShelf(day)), v)
+	if s.meta.FoldVersion >= 2 {
+		s.ids(day, true).N++
+		s.metaDirty = true
+	}
 }
 
 // dayIsEmpty reports whether no id is remembered of a day. A day is looked at
@@ -93,6 +101,7 @@ func (p *pass) forgetOldIDs() {
 		p.s.view.Delete(BucketSeen, k)
 	}
 	clear(p.s.days)
+	p.s.meta.IDs = slices.DeleteFunc(p.s.meta.IDs, func(d dayIDs) bool { return d.Day < oldest })
 	p.s.meta.SeenFrom = oldest
 	p.forgetOldAlerts()
 }

@@ -1,6 +1,9 @@
 package orchestrator
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 // TestSeen_remembersForAWeek looks ids up on the days around a week, in a state
 // that has looked at the days before and in one that has not.
@@ -33,5 +36,51 @@ func TestSeen_remembersForAWeek(t *testing.T) {
 				t.Errorf("%s state: another origin's id is known", name)
 			}
 		}
+	}
+}
+
+// TestSeen_findsIdsOnEveryShelf remembers ids on three shelves, the first of them before
+// there were shelves, and finds each by a state that has just been opened.
+func TestSeen_findsIdsOnEveryShelf(t *testing.T) {
+	t.Parallel()
+	const now, ids = 100 * dayMS, 40
+	view := &MemoryView{}
+	s, err := NewState(view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range ids {
+		switch n {
+		case 10:
+			s.meta.FoldVersion = 2
+		case 20, 30: // as if so many had come in between that five more fill the shelf
+			s.ids(now/dayMS, true).N += idShelf - 5 - s.ids(now/dayMS, true).N%idShelf
+		}
+		s.remember("a", strconv.Itoa(n), now, &Seen{At: now})
+	}
+	if err := s.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := NewState(view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shelf := fresh.idShelf(now / dayMS); shelf != 2 {
+		t.Errorf("the next id stands on shelf %d, want 2", shelf)
+	}
+	for n := range ids {
+		if _, known := fresh.Seen("a", strconv.Itoa(n), now+seenDays*dayMS); !known {
+			t.Errorf("id %d is forgotten", n)
+		}
+	}
+	if _, known := fresh.Seen("a", strconv.Itoa(ids), now); known {
+		t.Error("an id that was never there is known")
+	}
+	p := &pass{s: fresh, now: now + (seenDays+1)*dayMS}
+	p.forgetOldIDs()
+	left := 0
+	view.Scan(BucketSeen, nil, nil, func(_, _ []byte) bool { left++; return true })
+	if left != 0 || len(fresh.meta.IDs) != 0 {
+		t.Errorf("after eight days %d ids are left, and %d days are counted", left, len(fresh.meta.IDs))
 	}
 }

@@ -181,9 +181,8 @@ func (s *State) incidentOf(project, env string) *loaded {
 // join adds a signal to an incident.
 func (p *pass) join(l *loaded, ev *Event) {
 	inc := l.inc
-	key := sigKey(inc, ev)
 	var sig Signal
-	found := p.s.load(BucketSignal, key, &sig)
+	key, found := p.s.findSignal(inc, signalOf(inc, ev), &sig)
 	if !found && inc.Distinct >= maxSignals {
 		return
 	}
@@ -245,9 +244,9 @@ func (p *pass) countAgain(n uint64, ev *Event) {
 	if l == nil {
 		return
 	}
-	key := sigKey(l.inc, ev)
 	var sig Signal
-	if !p.s.load(BucketSignal, key, &sig) {
+	key, found := p.s.findSignal(l.inc, signalOf(l.inc, ev), &sig)
+	if !found {
 		return
 	}
 	sig.Count++
@@ -324,9 +323,9 @@ func (p *pass) signalGone(n uint64, ev *Event) {
 	if l == nil {
 		return
 	}
-	key := sigKey(l.inc, ev)
 	var sig Signal
-	if !p.s.load(BucketSignal, key, &sig) || !sig.Firing {
+	key, found := p.s.findSignal(l.inc, signalOf(l.inc, ev), &sig)
+	if !found || !sig.Firing {
 		return
 	}
 	p.keepRaw(&sig, ev)

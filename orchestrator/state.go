@@ -72,6 +72,8 @@ type Meta struct {
 	Quarantined uint64 `json:"quarantined,omitempty"`
 	Events      uint64 `json:"events,omitempty"`
 	SeenFrom    int64  `json:"seen_from,omitempty"`
+	// IDs counts the ids that are remembered, by day.
+	IDs []dayIDs `json:"ids,omitempty"`
 	// Trimmed is up to where the log may have been trimmed.
 	Trimmed uint64 `json:"trimmed,omitempty"`
 	// Jumped are the instances whose clock jumped and was not accepted yet, by

@@ -181,7 +181,7 @@ func namesOne(release, id, commit, name string) bool {
 func (p *pass) eachSignal(n uint64, fn func(*Signal)) {
 	p.s.view.Scan(BucketSignal, incidentKey(n), nil, func(_, v []byte) bool {
 		var sig Signal
-		if decode(v, &sig) {
+		if readSignal(v, &sig) {
 			fn(&sig)
 		}
 		return true
@@ -193,7 +193,7 @@ func (s *State) Signals(n uint64, limit int) []Signal {
 	var out []Signal
 	s.view.Scan(BucketSignal, incidentKey(n), nil, func(_, v []byte) bool {
 		var sig Signal
-		if decode(v, &sig) {
+		if readSignal(v, &sig) {
 			out = append(out, sig)
 		}
 		return len(out) < limit

@@ -32,7 +32,7 @@ func (p *pass) tally(l *loaded) *tally {
 		t := &tally{sources: map[string]bool{}}
 		p.s.view.Scan(BucketSignal, incidentKey(l.inc.N), nil, func(k, v []byte) bool {
 			var sig Signal
-			if decode(v, &sig) {
+			if readSignal(v, &sig) {
 				t.note(k, &sig)
 			}
 			return true
@@ -44,7 +44,7 @@ func (p *pass) tally(l *loaded) *tally {
 
 // saveSignal keeps a signal of an incident.
 func (p *pass) saveSignal(l *loaded, key []byte, sig *Signal) {
-	p.s.save(BucketSignal, key, sig)
+	p.s.save(BucketSignal, key, sig.row())
 	if l.tally != nil {
 		l.tally.note(key, sig)
 	}
