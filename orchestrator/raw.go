@@ -44,6 +44,6 @@ func (p *pass) forgetRaw(seq uint64) {
 			return nil
 		}
 		sig.Raw = slices.DeleteFunc(sig.Raw, func(r Raw) bool { return r.Seq == seq })
-		return sig.row()
+		return p.s.row(&sig)
 	})
 }

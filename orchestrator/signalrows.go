@@ -35,6 +35,14 @@ type signalRow struct {
 	Once bool `json:"once,omitempty"`
 }
 
+// row is a signal as it is kept: whole, until every instance reads the short records.
+func (s *State) row(sig *Signal) any {
+	if s.meta.FoldVersion < 2 {
+		return sig
+	}
+	return sig.row()
+}
+
 func (sig *Signal) row() *signalRow {
 	r := signalRow{keptSignal: keptSignal(*sig)}
 	if r.Count == 1 && r.Last == r.First && len(r.Fired) == 1 && r.Fired[0] == r.First {

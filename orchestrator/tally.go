@@ -44,7 +44,7 @@ func (p *pass) tally(l *loaded) *tally {
 
 // saveSignal keeps a signal of an incident.
 func (p *pass) saveSignal(l *loaded, key []byte, sig *Signal) {
-	p.s.save(BucketSignal, key, sig.row())
+	p.s.save(BucketSignal, key, p.s.row(sig))
 	if l.tally != nil {
 		l.tally.note(key, sig)
 	}
