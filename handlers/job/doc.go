@@ -15,5 +15,6 @@
 // Under systemd set KillMode=process: the default ends every process of the service, so
 // a restart of Backout would end a migration in the middle.
 //
-// Start reading at Runner.Start (runner.go), then Supervise (supervise_linux.go).
+// Start reading at Runner.Start (runner.go), then Supervise (supervise_linux.go); step.go is
+// how an action of a plan uses it.
 package job

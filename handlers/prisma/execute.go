@@ -107,7 +107,7 @@ func (x *execute) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Out
 	if err != nil {
 		return orchestrator.Output{}, err
 	}
-	copied := filepath.Join(x.client.jobs.Root, jobName(c), "script.sql")
+	copied := filepath.Join(x.client.jobs.Root, x.client.step(0).Name(c), "script.sql")
 	if err := errors.Join(os.MkdirAll(filepath.Dir(copied), 0o700), os.WriteFile(copied, s.body, 0o600)); err != nil {
 		return orchestrator.Output{}, fmt.Errorf("copying %s: %w", s.File, err)
 	}

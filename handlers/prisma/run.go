@@ -2,10 +2,7 @@ package prisma
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -23,41 +20,19 @@ const (
 	settleTime = 15 * time.Second
 	firstCheck = time.Second
 	nextCheck  = 2 * time.Second
-	// spare is what a job may need beyond its deadline to be killed and written down.
-	spare = 30 * time.Second
 )
 
-// family is the beginning of the names of all jobs of a step, over its attempts.
-func family(c orchestrator.Call) string { return "prisma-" + short(c.Key, 16) + "-" }
-
-func jobName(c orchestrator.Call) string { return family(c) + short(c.Attempt, 8) }
-
-func short(text string, n int) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])[:n]
+// step is the jobs of a step.
+func (c *Client) step(limit time.Duration) *job.Step {
+	return &job.Step{Jobs: c.jobs, Kind: "prisma", Limit: limit, CheckAfter: firstCheck}
 }
 
 // launch starts the CLI as a job, or finds the one of an earlier attempt at work.
 func (c *Client) launch(ctx context.Context, call orchestrator.Call, t *target, args []string, note any) (orchestrator.Output, error) {
-	accepted := func(name string) orchestrator.Output {
-		return orchestrator.Output{Text: "Prisma's CLI is at work, job " + name, Accepted: &orchestrator.Accepted{
-			Token: name, CheckAfter: firstCheck.Milliseconds(), Until: (t.Timeout + spare).Milliseconds(),
-		}}
-	}
-	earlier, err := c.jobs.Find(family(call))
-	if err != nil {
-		return orchestrator.Output{}, err
-	}
-	for _, name := range earlier {
-		if s, err := c.jobs.Look(name); err != nil || s.State == job.Running || s.State == job.Starting {
-			return accepted(name), err
-		}
-	}
-	name := jobName(call)
-	if err := c.start(ctx, t, work{name, args, t.Timeout, note}); err != nil && !errors.Is(err, job.ErrExists) {
-		return orchestrator.Output{}, err
-	}
-	return accepted(name), nil
+	never := func(string) bool { return false } // The database tells what is done already.
+	return c.step(t.Timeout).Launch(call, never, func(name string) error {
+		return c.start(ctx, t, work{name, args, t.Timeout, note})
+	})
 }
 
 // work is one run of the CLI. Its note is found again with the job.
@@ -114,7 +89,7 @@ func (c *Client) verify(ctx context.Context, call orchestrator.Call, token strin
 	}
 	e := evidence{call: call, t: t, name: token, known: token != ""}
 	if token == "" {
-		e.name = jobName(call)
+		e.name = c.step(0).Name(call)
 	}
 	if e.job, err = c.jobs.Look(e.name); err != nil {
 		return orchestrator.Outcome{}, err

@@ -108,7 +108,7 @@ func (s *status) prepare(c orchestrator.Call) (t *target, command cli, drift boo
 func (s *status) ask(ctx context.Context, c orchestrator.Call, t *target, args []string) (job.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin+2*time.Second)
 	defer cancel()
-	name := fmt.Sprintf("%s%d", jobName(c), time.Now().UnixNano())
+	name := fmt.Sprintf("%s%d", s.client.step(0).Name(c), time.Now().UnixNano())
 	if err := s.client.start(ctx, t, work{name: name, argv: args, limit: statusWithin}); err != nil {
 		return job.Status{}, err
 	}

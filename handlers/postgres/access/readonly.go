@@ -53,6 +53,23 @@ func (r *report) tried(each []tried) {
 	r.Each = each[:min(shownMost, len(each))]
 }
 
+// tryAnew ends the open sessions of the roles and then tries to write as each of them.
+func (r *report) tryAnew(ctx context.Context, conn *pgx.Conn, roles []string) (map[string][]attempt, error) {
+	ended, told, err := endSessions(ctx, conn, roles)
+	if err != nil {
+		return nil, err
+	}
+	r.Ended = ended
+	r.note(told)
+	got, untold, err := try(ctx, conn, roles)
+	if err != nil {
+		return nil, err
+	}
+	r.Notes = append(r.Notes, untold...)
+	r.tried(count(got, roles))
+	return got, nil
+}
+
 func (r *report) output(text string) (orchestrator.Output, []byte, error) {
 	data, err := json.Marshal(r)
 	if err != nil {
@@ -194,18 +211,9 @@ func (r *report) recorded(ctx context.Context, tx pgx.Tx, f *inForce) error {
 
 // prove ends the sessions and tries to write.
 func (t *target) prove(ctx context.Context, conn *pgx.Conn, f inForce, r *report) (orchestrator.Output, error) {
-	ended, told, err := endSessions(ctx, conn, f.Roles)
-	if err != nil {
+	if _, err := r.tryAnew(ctx, conn, f.Roles); err != nil {
 		return orchestrator.Output{}, err
 	}
-	r.Ended = ended
-	r.note(told)
-	got, untold, err := try(ctx, conn, f.Roles)
-	if err != nil {
-		return orchestrator.Output{}, err
-	}
-	r.Notes = append(r.Notes, untold...)
-	r.tried(count(got, f.Roles))
 	if r.Done > 0 {
 		return orchestrator.Output{}, fmt.Errorf("%d writes still went through as %s; look at who granted them", r.Done, strings.Join(f.Roles, ", "))
 	}

@@ -118,18 +118,10 @@ func (t *target) restored(ctx context.Context, tx pgx.Tx, c orchestrator.Call) (
 
 // proveWrites ends the sessions and tries what was given back.
 func (t *target) proveWrites(ctx context.Context, conn *pgx.Conn, f inForce, all []grant, r *report) (orchestrator.Output, error) {
-	ended, told, err := endSessions(ctx, conn, f.Roles)
+	got, err := r.tryAnew(ctx, conn, f.Roles)
 	if err != nil {
 		return orchestrator.Output{}, err
 	}
-	r.Ended = ended
-	r.note(told)
-	got, untold, err := try(ctx, conn, f.Roles)
-	if err != nil {
-		return orchestrator.Output{}, err
-	}
-	r.Notes = append(r.Notes, untold...)
-	r.tried(count(got, f.Roles))
 	wanted, objects := map[string]bool{}, map[string]bool{}
 	for _, g := range all {
 		if g.Kind == "table" {

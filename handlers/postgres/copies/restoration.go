@@ -204,7 +204,7 @@ func (r *restoration) Verify(ctx context.Context, c orchestrator.Call, token str
 	if err != nil {
 		return orchestrator.Outcome{}, err
 	}
-	if o != nil && o.Kind == orchestrator.OutcomeRunning {
+	if o != nil {
 		return *o, nil
 	}
 	admin, err := maintenance(t.address).Open(ctx, direct.Limits{ReadOnly: true, Statement: lookWait})
@@ -224,8 +224,6 @@ func (r *restoration) Verify(ctx context.Context, c orchestrator.Call, token str
 		return orchestrator.Outcome{}, err
 	case busy:
 		return orchestrator.Outcome{Kind: orchestrator.OutcomeRunning, Text: "a restore is at work on the server", CheckAfter: nextCheck.Milliseconds()}, nil
-	case o != nil:
-		return *o, nil
 	}
 	const same = "; the database is as it was"
 	switch {

@@ -104,7 +104,7 @@ func (s *source) turn(ctx context.Context, all []*Copy, now time.Time) (string, 
 		switch {
 		case err != nil:
 			return "", err
-		case st.State == job.Running, st.State == job.Starting, st.State == job.Lost && st.Left:
+		case st.AtWork():
 			return "a copy is being taken, job " + last, nil
 		}
 		fault = s.fault(last, st)
@@ -137,7 +137,7 @@ func (s *source) fault(name string, st job.Status) error {
 	case err != nil:
 		return err
 	case r == nil:
-		return fmt.Errorf("the copy was not finished: %s", how(name, st))
+		return fmt.Errorf("the copy was not finished: %s", st.How(name, limitName))
 	case r.Error != "":
 		return errors.New(r.Error)
 	}
@@ -145,7 +145,7 @@ func (s *source) fault(name string, st job.Status) error {
 }
 
 func (s *source) family() string {
-	return "copies-" + short(s.target.Project+"/"+s.target.Environment, 16) + "-"
+	return "copies-" + job.Short(s.target.Project+"/"+s.target.Environment, 16) + "-"
 }
 
 // last is the newest job of the schedule, and when it was started.

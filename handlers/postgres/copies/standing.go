@@ -2,14 +2,13 @@ package copies
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/aimarketplace/backout/handlers/job"
 	"github.com/aimarketplace/backout/handlers/postgres/direct"
 )
 
@@ -25,15 +24,9 @@ const (
 	nameMost = 63 // bytes of a name in PostgreSQL
 )
 
-// short is the part of a step's key that names its restore.
-func short(text string, n int) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])[:n]
-}
-
 // mark is the comment that a restore leaves on a database.
 func mark(key, state, copyName, before string) string {
-	text := markWord + short(key, 16) + " " + state + " " + copyName
+	text := markWord + job.Short(key, 16) + " " + state + " " + copyName
 	if before != "" {
 		text += " before " + before
 	}
@@ -41,7 +34,7 @@ func mark(key, state, copyName, before string) string {
 }
 
 // beside is the name of the database that a restore is made in.
-func beside(name, key string) string { return fit(name, "_restore_"+short(key, 8)) }
+func beside(name, key string) string { return fit(name, "_restore_"+job.Short(key, 8)) }
 
 // kept is the name of the database that was replaced.
 func kept(name string, at time.Time) string {
@@ -78,7 +71,7 @@ func stands(ctx context.Context, admin *pgx.Conn, name, key string) (standing, e
 			return s, fmt.Errorf("listing the databases: %w", err)
 		}
 		line, _, _ := strings.Cut(comment, "\n")
-		said, ours := strings.CutPrefix(line, markWord+short(key, 16)+" ")
+		said, ours := strings.CutPrefix(line, markWord+job.Short(key, 16)+" ")
 		state, rest, _ := strings.Cut(said, " ")
 		switch {
 		case ours && state == stateSwitched:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/aimarketplace/backout/handlers/job"
 	"github.com/aimarketplace/backout/handlers/postgres/direct"
 )
 
@@ -35,7 +36,7 @@ type progress struct {
 	Left     int64  `json:"left"`
 }
 
-func repairTable(key string) string { return "repair_" + short(key, 16) }
+func repairTable(key string) string { return "repair_" + job.Short(key, 16) }
 
 // statement is what one batch runs. Each column is compared by its text, which every type
 // has; the key by its own type, so that its index is used.

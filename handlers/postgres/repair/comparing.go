@@ -89,7 +89,7 @@ func (a *comparison) Verify(ctx context.Context, c orchestrator.Call, token stri
 		return orchestrator.Outcome{Kind: orchestrator.OutcomeNotDone, Text: "the job compared nothing"}, nil
 	}
 	if token == "" {
-		token = jobName(c)
+		token = a.client.step(0).Name(c)
 	}
 	out := r.Compared
 	note := "what differs from copy " + out.Copy + ", with samples"

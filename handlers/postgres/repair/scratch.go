@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/aimarketplace/backout/handlers/job"
 	"github.com/aimarketplace/backout/handlers/postgres/direct"
 )
 
@@ -24,15 +24,9 @@ const (
 	lockLook = 200 * time.Millisecond
 )
 
-// short is the part of a step's key that names what it makes.
-func short(text string, n int) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])[:n]
-}
-
 func ident(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-func scratchName(key string) string { return scratchPrefix + short(key, 12) }
+func scratchName(key string) string { return scratchPrefix + job.Short(key, 12) }
 
 // lockKey is the advisory lock of whoever works for a step.
 func lockKey(key string) int64 {

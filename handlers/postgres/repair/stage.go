@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/aimarketplace/backout/handlers/job"
 	"github.com/aimarketplace/backout/handlers/postgres/direct"
 )
 
@@ -41,7 +42,7 @@ type staged struct {
 	Shown []string `json:"shown,omitempty"`
 }
 
-func stageTable(key string) string { return "stage_" + short(key, 16) }
+func stageTable(key string) string { return "stage_" + job.Short(key, 16) }
 
 // fieldNames are the columns of a staging table behind n: keys, seen, new values.
 func fieldNames(keys, columns int) []string {

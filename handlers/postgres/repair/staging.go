@@ -135,7 +135,7 @@ func (a *staging) Verify(ctx context.Context, c orchestrator.Call, token string)
 		return orchestrator.Outcome{}, errors.New("the job staged nothing")
 	}
 	if token == "" {
-		token = jobName(c)
+		token = a.client.step(0).Name(c)
 	}
 	out := *r.Staged
 	out.Shown = nil // The preview has them.
