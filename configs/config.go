@@ -111,6 +111,9 @@ type Project struct {
 	Audience string `yaml:"audience"`
 	// Affected is the audience of those whom an incident touched: one with sql.
 	Affected string `yaml:"affected"`
+	// Maintenance is the component whose switch takes the whole site off: while it is off
+	// everybody gets a maintenance page. Empty when there is none.
+	Maintenance string `yaml:"maintenance"`
 }
 
 // Component is a part that users would name as broken.

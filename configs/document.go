@@ -51,6 +51,8 @@ func (p Project) document() orchestrator.Project {
 		Audience: p.Audience,
 		Affected: p.Affected,
 
+		Maintenance: p.Maintenance,
+
 		Repository: cmp.Or(p.Repository, p.Hotfix.Repo),
 		DependsOn:  p.DependsOn, ReleaseTag: p.ReleaseTag,
 	}

@@ -60,6 +60,7 @@ func (k *checker) project(at string, p *Project) {
 		k.oneOf(index(at+".depends_on", i), "the provider or project", name, append(k.upstreamIDs(), k.projectIDs()...)...)
 	}
 	k.affected(at, p)
+	k.maintenance(at, p)
 	switch {
 	case p.Audience != "":
 		k.oneOf(at+".audience", "the audience", p.Audience, k.audienceIDs()...)
@@ -82,6 +83,20 @@ func (k *checker) components(at string, p *Project) {
 				k.wrong(here+".title."+lang, fmt.Sprintf("%q is not a language", lang), "write a code such as en or ko")
 			}
 		}
+	}
+}
+
+// maintenance checks the component that stands for the whole site.
+func (k *checker) maintenance(at string, p *Project) {
+	if p.Maintenance == "" {
+		return
+	}
+	i := slices.IndexFunc(p.Components, func(c Component) bool { return c.ID == p.Maintenance })
+	switch {
+	case i < 0:
+		k.oneOf(at+".maintenance", "the component", p.Maintenance, componentIDs(p)...)
+	case p.Components[i].Switch == nil:
+		k.wrong(at+".maintenance", fmt.Sprintf("the component %q has no switch, so nothing puts a maintenance page up", p.Maintenance), "write switch: at that component")
 	}
 }
 

@@ -68,6 +68,8 @@ type Project struct {
 	Audience   string  `json:"audience,omitempty"`
 	// Affected is the audience of those whom an incident touched, a query over its window.
 	Affected string `json:"affected,omitempty"`
+	// Maintenance is the component whose switch puts up the maintenance page.
+	Maintenance string `json:"maintenance,omitempty"`
 	// Reconciles is set when its payments can be compared with the provider's.
 	Reconciles bool `json:"reconciles,omitempty"`
 	// ReleaseTag says how the tag of a release holds the commit: {commit} stands for

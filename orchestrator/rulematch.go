@@ -206,7 +206,7 @@ func (p *pass) envVars(inc *Incident) map[string]any {
 
 func (p *pass) projectVars(inc *Incident) map[string]any {
 	m := map[string]any{
-		"id": inc.Project, "vercel": "", "audience": "", "affected": "", "reconciles": false, "components": []any{}, "repository": "",
+		"id": inc.Project, "vercel": "", "audience": "", "affected": "", "maintenance": "", "reconciles": false, "components": []any{}, "repository": "",
 		"hotfix": map[string]any{"repo": "", "staging": "", "tests": ""},
 	}
 	pr, ok := p.s.Config().Project(inc.Project)
@@ -217,7 +217,7 @@ func (p *pass) projectVars(inc *Incident) map[string]any {
 	for _, c := range pr.Components {
 		components = append(components, c.ID)
 	}
-	m["affected"], m["reconciles"] = pr.Affected, pr.Reconciles
+	m["affected"], m["maintenance"], m["reconciles"] = pr.Affected, pr.Maintenance, pr.Reconciles
 	m["vercel"], m["audience"], m["components"], m["repository"] = pr.Vercel, pr.Audience, components, pr.Repository
 	m["hotfix"] = map[string]any{"repo": pr.Hotfix.Repo, "staging": pr.Hotfix.Staging, "tests": pr.Hotfix.Tests}
 	return m

@@ -44,7 +44,7 @@ func variables() []variable {
 		{"verdict", plan, fields("answer", "reasons").with("target", target)},
 		{"target", plan, fields("probe")},
 		{"env", plan, fields("id", "kind", "domains", "probes", "marker_path", "marker_json", "evidence", "database", "read_only")},
-		{"project", plan, fields("id", "vercel", "audience", "affected", "reconciles", "components", "repository").with("hotfix", hotfix)},
+		{"project", plan, fields("id", "vercel", "audience", "affected", "maintenance", "reconciles", "components", "repository").with("hotfix", hotfix)},
 		{"failing", inSignalsGate, anything()},
 		{"signal", inRules, fields("type", "severity", "source", "name", "project", "environment", "component", "release", "age_ms", "provider", "distinct", "counted", "auth", "has_time", "new", "data_at_risk")},
 		{"out", inUsesGate | inWatch, anything()},

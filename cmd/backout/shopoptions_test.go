@@ -24,6 +24,8 @@ type shopOptions struct {
 	World map[string]any
 	// Switch gives checkout a switch at Vercel, with a proof on the site.
 	Switch bool
+	// Maintenance gives the site a switch of its own that puts a maintenance page up.
+	Maintenance bool
 	// SwitchSQL gives it a row of Database instead, SwitchHTTP a service at this address.
 	SwitchSQL  bool
 	SwitchHTTP string

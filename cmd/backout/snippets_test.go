@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -25,7 +28,7 @@ const snippets = "testdata/snippets"
 func TestSnippets_quoted(t *testing.T) {
 	t.Parallel()
 	_, fences := readme(t)
-	for file, lang := range map[string]string{"publish.go": "go", "backout.ts": "ts", "tell_backout.py": "python"} {
+	for file, lang := range map[string]string{"publish.go": "go", "backout.ts": "ts", "proxy.ts": "ts", "tell_backout.py": "python"} {
 		body := string(must(os.ReadFile(filepath.Join(snippets, file)))(t))
 		if !slices.Contains(fences, fence{lang, body}) {
 			t.Errorf("README.md has no block of %s that is %s to the letter", lang, filepath.Join(snippets, file))
@@ -61,7 +64,7 @@ func TestSnippets_publish(t *testing.T) {
 	}
 	s.wantWhy("http/events/shop", "nightly-job/py-1", "joined INC-1")
 
-	program := javascript(t)
+	program := javascript(t, "main.ts")
 	if said := runs(env, node, program, "ts-1"); !strings.HasPrefix(said, "answered 200\nended ") || strings.Contains(said, "Backout") {
 		t.Errorf("the function said %q", said)
 	}
@@ -83,7 +86,7 @@ func TestSnippets_typescriptGivesUp(t *testing.T) {
 	silent := must((&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
 	t.Cleanup(func() { _ = silent.Close() })
 	env := []string{"BACKOUT_URL=http://" + silent.Addr().String(), "BACKOUT_PUBLISH_TOKEN=any"}
-	code, out, said := once(t, "", env, node, javascript(t), "ts-1")
+	code, out, said := once(t, "", env, node, javascript(t, "main.ts"), "ts-1")
 	_, took, _ := strings.Cut(strings.TrimSpace(out), "ended ")
 	ms, err := strconv.Atoi(took)
 	if code != 0 || err != nil || ms < 1900 || ms > 10_000 || !strings.Contains(said, "TimeoutError") {
@@ -91,13 +94,43 @@ func TestSnippets_typescriptGivesUp(t *testing.T) {
 	}
 }
 
+// TestSnippets_maintenancePage: the site answers 503 while its switch is off, and goes on
+// serving when it is on, when there is none, and when it cannot be read.
+func TestSnippets_maintenancePage(t *testing.T) {
+	t.Parallel()
+	node := needed(t, "node", "nodejs")
+	program := javascript(t, "proxied.ts")
+	for name, c := range map[string]struct {
+		status       int
+		value, wants string
+	}{
+		"off":     {http.StatusOK, "false", "503 120 We are putting something right."},
+		"on":      {http.StatusOK, "true", "on to the site"},
+		"none":    {http.StatusNotFound, `{"error": {"code": "edge_config_item_not_found"}}`, "on to the site"},
+		"garbled": {http.StatusOK, "<html>", "on to the site"},
+	} {
+		store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.String() != "/ecfg_shop/item/site?token=any" {
+				t.Errorf("the store was asked for %s", r.URL)
+			}
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.value)
+		}))
+		code, out, said := once(t, "", []string{"EDGE_CONFIG=" + store.URL + "/ecfg_shop?token=any"}, node, program)
+		store.Close()
+		if code != 0 || !strings.HasPrefix(out, c.wants) {
+			t.Errorf("%s: exit code %d: %s%s", name, code, out, said)
+		}
+	}
+}
+
 // javascript makes one program of the function and what a host has around it.
-func javascript(t *testing.T) string {
+func javascript(t *testing.T, main string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "function.mjs")
 	host := must(filepath.Abs(filepath.Join(snippets, "host", "server.ts")))(t)
 	built := api.Build(api.BuildOptions{
-		EntryPoints: []string{filepath.Join(snippets, "host", "main.ts")}, Outfile: file, Write: true, Bundle: true,
+		EntryPoints: []string{filepath.Join(snippets, "host", main)}, Outfile: file, Write: true, Bundle: true,
 		Platform: api.PlatformNode, Format: api.FormatESModule, Target: api.ES2022, Alias: map[string]string{"next/server": host},
 	})
 	for _, m := range slices.Concat(built.Errors, built.Warnings) {

@@ -60,7 +60,7 @@ func (p *Page) Read(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("asking %s: %w", p.Name(), err)
 	}
-	if a.Status != http.StatusOK {
+	if a.Status != http.StatusOK && a.Status != http.StatusServiceUnavailable { // as a maintenance page answers
 		return "", outbound.Refused(a, false, fmt.Sprintf("%s answers %d", p.Name(), a.Status))
 	}
 	off, on := strings.Contains(string(a.Body), p.o.Off), strings.Contains(string(a.Body), p.o.On)

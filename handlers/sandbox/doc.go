@@ -37,7 +37,7 @@
 // Vercel's unkindness is switched by setup: token.revoked and .after (401 or 403 from
 // then on), pace.job_ms and .lag_ms (a job pending for long, domains that lag), and of
 // a project plan, stuck (domains that never move), cdn (another cache in front),
-// rolling (a canary), retention_days, env; configs and config_writes are Global Configs; next_job and next_build are fates. A fault
+// rolling (a canary), retention_days, env; configs and config_writes are Global Configs (site: false there puts the shop's maintenance page up); next_job and next_build are fates. A fault
 // 429 with count is a storm, 500_after and drop_after lose the answer after the work.
 //
 // The default world: project prj_shop (team team_aim, slug aim) with domains

@@ -69,6 +69,9 @@ func (s *shop) routes() http.Handler {
 // page finds the deployment that serves the request; no deployment, no page.
 func (s *shop) page(show func(deployment) answer) endpoint {
 	return func(r *request) answer {
+		if s.maintained(r) {
+			return asText(http.StatusServiceUnavailable, "We are putting something right. Please come back in a few minutes.\n").with("Retry-After", "120")
+		}
 		d, no := s.vercel.serving(r)
 		if d == nil {
 			return no

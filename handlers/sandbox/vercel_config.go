@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -93,6 +94,23 @@ func (c *configStore) show(id, key string, value any) {
 		c.shown[id] = map[string]any{}
 	}
 	c.shown[id][key] = value
+}
+
+// siteKey is the switch of the whole shop: while it is false every page but two is the
+// maintenance page, as the site's own code decides before it does anything else.
+const siteKey = "site"
+
+func (s *shop) maintained(r *request) (down bool) {
+	if strings.HasSuffix(r.URL.Path, "/api/version") || strings.HasSuffix(r.URL.Path, "/api/flags") {
+		return false
+	}
+	s.vercel.at(func(time.Time) answer {
+		for _, config := range s.vercel.configs.shown {
+			down = down || config[siteKey] == false
+		}
+		return answer{}
+	})
+	return down
 }
 
 // flags is GET /api/flags of the shop: the switches as a visitor meets them.
