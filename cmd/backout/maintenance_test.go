@@ -48,9 +48,10 @@ func TestMaintenance_inAnEmergency(t *testing.T) {
 func (s *shop) visit(path string) int {
 	s.t.Helper()
 	req := must(http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.urls.Shop+path+"?host=shop.test", http.NoBody))(s.t)
-	res := must(http.DefaultClient.Do(req))(s.t)
-	if err := res.Body.Close(); err != nil {
-		s.t.Error(err)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
 	}
+	defer res.Body.Close()
 	return res.StatusCode
 }

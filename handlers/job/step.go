@@ -103,22 +103,24 @@ func (s Status) How(name, limit string) string {
 // its command, an address by a variable, and leaves files.
 type Child struct {
 	Command []string
-	// Path is its PATH; Variable is what brings the address.
-	Path, Variable string
+	// Path is its PATH; Variable is what brings the Address.
+	Path, Variable, Address string
+	// Request is given as JSON; Deadline is in Unix milliseconds.
+	Request  any
+	Deadline int64
 }
 
-// StartChild starts a job whose child gets the request, as JSON. The deadline is in Unix
-// milliseconds. With a ctx that ended the error is in doubt.
-func (r *Runner) StartChild(ctx context.Context, name string, c Child, request any, address string, deadline int64) error {
-	body, err := json.Marshal(request)
+// StartChild starts a job. With a ctx that ended the error is in doubt.
+func (r *Runner) StartChild(ctx context.Context, name string, c Child) error {
+	body, err := json.Marshal(c.Request)
 	if err != nil {
 		return fmt.Errorf("encoding the request of job %s: %w", name, err)
 	}
 	dir := filepath.Join(r.Root, name)
 	err = r.Start(ctx, name, Spec{
 		Argv: append(slices.Clone(c.Command), string(body)), Dir: dir, Env: []string{c.Variable},
-		Set: map[string]string{"PATH": c.Path, "HOME": dir, "LANG": "C.UTF-8"}, Deadline: deadline,
-	}, map[string]string{c.Variable: address})
+		Set: map[string]string{"PATH": c.Path, "HOME": dir, "LANG": "C.UTF-8"}, Deadline: c.Deadline,
+	}, map[string]string{c.Variable: c.Address})
 	if err != nil && ctx.Err() != nil {
 		return orchestrator.InDoubt(err)
 	}

@@ -43,8 +43,9 @@ func (c *Client) isDone(name string) bool {
 
 // start runs the child. An error with a ctx that ended is in doubt.
 func (c *Client) start(ctx context.Context, t *target, name string, r request) error {
-	child := job.Child{Command: c.command, Path: c.path, Variable: URLVariable}
-	return c.jobs.StartChild(ctx, name, child, r, t.URL, r.Deadline)
+	return c.jobs.StartChild(ctx, name, job.Child{
+		Command: c.command, Path: c.path, Variable: URLVariable, Address: t.URL, Request: r, Deadline: r.Deadline,
+	})
 }
 
 // result is what the child left; nil when it left none.

@@ -31,9 +31,9 @@ func (c *Client) step(limit time.Duration) *job.Step {
 // launch starts a job for a call, or finds the one of an earlier attempt.
 func (c *Client) launch(ctx context.Context, call orchestrator.Call, t *target, r request) (orchestrator.Output, error) {
 	r.Deadline, r.Private = time.Now().Add(t.Timeout).UnixMilli(), t.AllowPrivate
-	child := job.Child{Command: c.Command, Path: c.Path, Variable: URLVariable}
+	child := job.Child{Command: c.Command, Path: c.Path, Variable: URLVariable, Address: t.URL, Request: r, Deadline: r.Deadline}
 	return c.step(t.Timeout).Launch(call, c.isDone, func(name string) error {
-		return c.Jobs.StartChild(ctx, name, child, r, t.URL, r.Deadline)
+		return c.Jobs.StartChild(ctx, name, child)
 	})
 }
 
