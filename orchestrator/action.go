@@ -56,6 +56,9 @@ type Spec struct {
 	// answer the outside may still change by itself.
 	CallTimeout int64 `json:"call_timeout"`
 	Settle      int64 `json:"settle,omitempty"`
+	// MaxConcurrent is how many calls of Do one instance makes at the same time, 0 for as
+	// many as it has workers: after a crash each of them may be unknown.
+	MaxConcurrent int `json:"max_concurrent,omitempty"`
 	// Forward is set for actions that bring a newer deployment to production,
 	// which a hold refuses to everybody but its own plan.
 	Forward bool `json:"forward,omitempty"`

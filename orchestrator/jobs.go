@@ -37,6 +37,8 @@ type Job struct {
 	Timeout int64
 	// Observe is set when what serves must be looked at first.
 	Observe bool
+	// Most is how many of its action may be done at the same time, 0 for any number.
+	Most int
 }
 
 // Job reads a step of the ready list; ok is false when it has none.
@@ -56,6 +58,9 @@ func (s *State) Job(ref StepRef) (Job, bool) {
 	j := Job{
 		StepRef: ref, Work: st.Work, Action: node.Action, Call: s.call(l.inc, st),
 		Token: st.Token, Try: st.Tries + 1, Timeout: node.Spec.CallTimeout, Observe: node.Spec.Serving,
+	}
+	if st.Work == WorkDo {
+		j.Most = node.Spec.MaxConcurrent
 	}
 	if node.Kind == NodeGate && node.Gate != nil {
 		j.Action, j.Timeout, j.Observe = node.Gate.Uses, node.Gate.Spec.CallTimeout, false

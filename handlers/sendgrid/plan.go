@@ -16,12 +16,16 @@ const noticeAction = "sendgrid.notice"
 // notice is the action sendgrid.notice.
 type notice struct{ *Client }
 
+// atOnce is how many chunks are under way at once: after a crash a person must look for
+// each of them.
+const atOnce = 4
+
 // Spec is sendgrid.notice: an effect in chunks, which can be verified only in the
 // sense that looking changes nothing; the usual answer is that nobody can tell.
 func (n *notice) Spec() orchestrator.Spec {
 	return orchestrator.Spec{
 		Name: noticeAction, Effect: true, Safety: orchestrator.Verifiable, Chunked: true,
-		CallTimeout: 20_000, Settle: 30_000,
+		CallTimeout: 20_000, Settle: 30_000, MaxConcurrent: atOnce,
 		Inputs:      []string{"kind", "audience", "same_as?", "component?", "title?", "started?", "from?", "to?"},
 		Permissions: []string{"Mail Send"},
 	}

@@ -48,9 +48,9 @@ type shard struct {
 	act   *lane
 	own   *lane
 	pump  *lane
-	// busy holds the ready keys being worked on, jobs the intents that wait for
-	// their decision.
-	busy   map[string]bool
+	// busy holds the ready keys being worked on, each with the action that is done, ""
+	// for a read; jobs the intents that wait for their decision.
+	busy   map[string]string
 	jobs   map[string]*job
 	timers map[string]bool
 	// claimAfter holds back the next claim after a refused one, freeSince is since
@@ -175,7 +175,7 @@ func (c *Core) growShards() {
 		c.shards = append(c.shards, &shard{
 			p: p, act: &lane{subject: orchestrator.SubjectAct(p)}, own: &lane{subject: orchestrator.SubjectOwn(p)},
 			pump: &lane{subject: orchestrator.SubjectEvents},
-			busy: map[string]bool{}, jobs: map[string]*job{}, timers: map[string]bool{},
+			busy: map[string]string{}, jobs: map[string]*job{}, timers: map[string]bool{},
 		})
 	}
 }

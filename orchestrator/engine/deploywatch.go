@@ -71,7 +71,7 @@ func (c *Core) measureWatch(s *shard, dw *orchestrator.DeployWatch, pc *watchPac
 	}
 	pc.running = true
 	key := "watch/" + strconv.FormatUint(dw.N, 10)
-	s.busy[key] = true
+	s.busy[key] = ""
 	w.Tasks = append(w.Tasks, Task{
 		Kind: TaskMeasure, Action: job.Action, Call: job.Call, Timeout: time.Duration(job.Timeout) * time.Millisecond, shard: s, key: key, watch: dw.N,
 	})

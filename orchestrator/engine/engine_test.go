@@ -100,16 +100,20 @@ func start(t *testing.T, dir string, log orchestrator.Log, boot string) *rig {
 	return startWith(t, dir, log, boot, 0)
 }
 
-// startWith is start with commits of so many records beside the fold.
-func startWith(t *testing.T, dir string, log orchestrator.Log, boot string, beside int) *rig {
+// startWith is start with commits of so many records beside the fold, and more actions.
+func startWith(t *testing.T, dir string, log orchestrator.Log, boot string, beside int, more ...orchestrator.Action) *rig {
 	t.Helper()
 	st, err := store.Open(filepath.Join(dir, "state.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	act := &counted{calls: map[string]int{}}
+	actions := map[string]orchestrator.Action{"count": act}
+	for _, a := range more {
+		actions[a.Spec().Name] = a
+	}
 	e, err := engine.New(engine.Options{
-		Log: log, Store: st, Rules: yes{}, Actions: map[string]orchestrator.Action{"count": act},
+		Log: log, Store: st, Rules: yes{}, Actions: actions,
 		Core:   engine.CoreOptions{Instance: "one", Boot: boot, Alone: true},
 		Logger: slog.New(slog.DiscardHandler), CommitBeside: beside,
 	})
@@ -155,9 +159,6 @@ func doc(t *testing.T, kind, name string, v any) orchestrator.Record {
 
 func (r *rig) configure(t *testing.T) {
 	t.Helper()
-	cfg := orchestrator.Config{Mode: orchestrator.Live, Policies: orchestrator.Policies{Limits: orchestrator.Limits{ConfirmPage: -1}}, People: []orchestrator.Person{{ID: "ann", Roles: []string{"on-call"}}}, Projects: []orchestrator.Project{{
-		ID: "shop", Environments: []orchestrator.Environment{{ID: "production", Kind: "production"}},
-	}}}
 	plan := orchestrator.Plan{Playbook: "p"}
 	for i := range 3 {
 		n := orchestrator.Node{Ordinal: i, ID: fmt.Sprint("s", i), Kind: orchestrator.NodeAction, Action: "count", Spec: r.act.Spec()}
@@ -167,6 +168,14 @@ func (r *rig) configure(t *testing.T) {
 		plan.Nodes = append(plan.Nodes, n)
 	}
 	plan.Nodes[2].Then = "resolved"
+	r.configureWith(t, plan)
+}
+
+func (r *rig) configureWith(t *testing.T, plan orchestrator.Plan) {
+	t.Helper()
+	cfg := orchestrator.Config{Mode: orchestrator.Live, Policies: orchestrator.Policies{Limits: orchestrator.Limits{ConfirmPage: -1}}, People: []orchestrator.Person{{ID: "ann", Roles: []string{"on-call"}}}, Projects: []orchestrator.Project{{
+		ID: "shop", Environments: []orchestrator.Environment{{ID: "production", Kind: "production"}},
+	}}}
 	err := r.e.Configure(t.Context(), doc(t, orchestrator.DocConfig, "", cfg), doc(t, orchestrator.DocPlaybook, "p", plan),
 		doc(t, orchestrator.DocRules, "", orchestrator.RuleSet{Rules: []orchestrator.Rule{{ID: "r", When: "true", Do: orchestrator.RuleOpen, Playbook: "p"}}}))
 	if err != nil {

@@ -52,23 +52,41 @@ func (c *Core) readyJobs(s *shard, _ time.Time, w *Work) {
 	if free <= 0 {
 		return
 	}
-	type pick struct {
-		key string
-		ref orchestrator.StepRef
-	}
-	var picks []pick
+	var picks []*job
+	full := orchestrator.StepRef{} // the step whose chunks are as many as may be at work
 	c.state.Ready(s.p, func(key []byte, ref orchestrator.StepRef) bool {
-		if !s.busy[string(key)] {
-			picks = append(picks, pick{string(key), ref})
+		step := ref
+		step.Chunk = 0
+		if _, busy := s.busy[string(key)]; busy || ref.Chunk > 0 && step == full {
+			return true
+		}
+		j, ok := c.state.Job(ref)
+		switch {
+		case !ok:
+		case j.Most > 0 && s.doing(j.Action) >= j.Most:
+			full = step
+		default:
+			s.busy[string(key)] = ""
+			if j.Work == orchestrator.WorkDo {
+				s.busy[string(key)] = j.Action
+			}
+			picks = append(picks, &job{Job: j, key: string(key)})
 		}
 		return len(picks) < free
 	})
-	for _, p := range picks {
-		if j, ok := c.state.Job(p.ref); ok {
-			s.busy[p.key] = true
-			c.take(s, &job{Job: j, key: p.key}, w)
+	for _, j := range picks {
+		c.take(s, j, w)
+	}
+}
+
+// doing is how many calls of an action are being made or asked for.
+func (s *shard) doing(action string) (n int) {
+	for _, a := range s.busy {
+		if a == action {
+			n++
 		}
 	}
+	return n
 }
 
 // take starts a job: reads run at once, an effect asks for its intent first, and
