@@ -157,7 +157,7 @@ func (p *pass) expand(l *loaded, st *Step, node *Node) {
 	for i := 1; i <= st.Chunks; i++ {
 		child := &Step{
 			StepRef: StepRef{N: st.N, Ordinal: st.Ordinal, Round: st.Round, Chunk: i},
-			ID:      st.ID, State: StepBlocked, Since: p.now, Inputs: st.Inputs, Approval: st.Approval, Preview: st.Preview, Agreed: st.Agreed,
+			ID:      st.ID, State: StepBlocked, Since: p.now, Inputs: st.Inputs, Approval: st.Approval.clone(), Preview: st.Preview.clone(), Agreed: st.Agreed,
 		}
 		l.add(child)
 		p.ready(l, child, node, "")

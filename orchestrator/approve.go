@@ -30,6 +30,17 @@ type Approval struct {
 	Round   int   `json:"round,omitempty"`
 }
 
+// clone is an approval of its own: steps that shared one would change each other's, and
+// no longer once they were read from disk.
+func (a *Approval) clone() *Approval {
+	if a == nil {
+		return nil
+	}
+	b := *a
+	b.Votes = slices.Clone(a.Votes)
+	return &b
+}
+
 // Vote is one person's yes.
 type Vote struct {
 	By     string `json:"by"`

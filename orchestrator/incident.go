@@ -205,6 +205,14 @@ type StepPreview struct {
 	At     int64           `json:"at"`
 }
 
+func (v *StepPreview) clone() *StepPreview {
+	if v == nil {
+		return nil
+	}
+	w := *v
+	return &w
+}
+
 // GateReading is where a gate stands.
 type GateReading struct {
 	Started     int64  `json:"started"`

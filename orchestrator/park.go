@@ -1,6 +1,10 @@
 package orchestrator
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // The budgets of a step that gets nowhere; past one of them a person decides.
 // Times are milliseconds.
@@ -41,7 +45,7 @@ func (p *pass) park(l *loaded, st *Step, node *Node, why string) {
 	p.clearStepTimer(l, st)
 	st.Parked, st.Reason = p.now, why
 	manual := p.leaveToPerson(l, st, node)
-	p.page(l, titled(node)+" waits for a person: "+why+". Choose `retry`, `skip` or `confirm-done`"+manual)
+	p.page(l, p.named(l, st, node)+" waits for a person: "+why+". Choose `retry`, `skip` or `confirm-done`"+manual)
 }
 
 // leaveToPerson says on the step, and on the parent of a chunk, what a person can
@@ -50,14 +54,48 @@ func (p *pass) leaveToPerson(l *loaded, st *Step, node *Node) (manual string) {
 	if st.Preview != nil && st.Preview.Manual != "" {
 		manual = ", or do it yourself: `" + st.Preview.Manual + "`"
 	}
-	st.Waiting = "a person: `retry`, `skip` or `confirm-done " + IncidentName(l.inc.N) + " " + node.ID + "`" + manual
+	which := ""
+	if st.Chunk > 0 && p.v2() {
+		which = " chunk=" + strconv.Itoa(st.Chunk)
+	}
+	st.Waiting = "a person: `retry`, `skip` or `confirm-done " + IncidentName(l.inc.N) + " " + node.ID + which + "`" + manual
 	l.touch(st)
 	p.changed(l)
-	if parent := l.step(StepRef{N: st.N, Ordinal: st.Ordinal, Round: st.Round}); st.Chunk > 0 && parent != nil {
+	if parent := l.parent(st); st.Chunk > 0 && parent != nil {
 		parent.Waiting = st.Waiting
+		if open := l.unsettled(parent); len(open) > 1 && p.v2() {
+			parent.Waiting = "a person, about each of the " + chunkNames(open) + ": `retry`, `skip` or `confirm-done " + IncidentName(l.inc.N) + " " + node.ID + which + "`"
+		}
 		l.touch(parent)
 	}
 	return manual
+}
+
+// parent is the step that a chunk is part of.
+func (l *loaded) parent(st *Step) *Step {
+	return l.step(StepRef{N: st.N, Ordinal: st.Ordinal, Round: st.Round})
+}
+
+// named is what people call a step, or a chunk of one.
+func (p *pass) named(l *loaded, st *Step, node *Node) string {
+	parent := l.parent(st)
+	if st.Chunk == 0 || parent == nil || !p.v2() {
+		return titled(node)
+	}
+	return titled(node) + " (chunk " + strconv.Itoa(st.Chunk) + " of " + strconv.Itoa(parent.Chunks) + ")"
+}
+
+// chunkNames lists chunks, such as "chunks 3, 5 and 7".
+func chunkNames(chunks []*Step) string {
+	if len(chunks) == 1 {
+		return "chunk " + strconv.Itoa(chunks[0].Chunk)
+	}
+	var names []string
+	for _, st := range chunks {
+		names = append(names, strconv.Itoa(st.Chunk))
+	}
+	last := len(names) - 1
+	return "chunks " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // unsettled reports whether only a person can bring the step further.

@@ -122,7 +122,7 @@ func (p *pass) doubt(l *loaded, st *Step, node *Node, why string, settle int64) 
 	if st.State != StepUnknown && !p.to(l, st, "doubt", why) {
 		return
 	}
-	p.line(l, "backout", "I started "+titled(node)+" at "+clock(st.Attempt.At)+" and do not know how it ended: "+why+". I have not done it twice")
+	p.line(l, "backout", "I started "+p.named(l, st, node)+" at "+clock(st.Attempt.At)+" and do not know how it ended: "+why+". I have not done it twice")
 	if node.Spec.Safety == Verifiable {
 		st.Waiting = "a look at what really happened"
 		p.timer(l, st, p.now+max(1, settle))
@@ -134,7 +134,7 @@ func (p *pass) doubt(l *loaded, st *Step, node *Node, why string, settle int64) 
 // askUnknown puts an outcome nobody can know to a person.
 func (p *pass) askUnknown(l *loaded, st *Step, node *Node, why string) {
 	manual := p.leaveToPerson(l, st, node)
-	p.page(l, "Unknown outcome of "+titled(node)+": "+why+". Choose `retry`, `skip` or `confirm-done`"+manual)
+	p.page(l, "Unknown outcome of "+p.named(l, st, node)+": "+why+". Choose `retry`, `skip` or `confirm-done`"+manual)
 }
 
 func (p *pass) acceptedOutside(l *loaded, st *Step, r *Result) {

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -39,7 +40,7 @@ func (p *pass) meantStep(c *Command, l *loaded, who Person) (*Step, string) {
 	}
 	var found []*Step
 	ids := p.waitingSteps(l, func(st *Step) bool {
-		if !p.fits(c.Verb, st) {
+		if !p.fits(c.Verb, l, st) {
 			return false
 		}
 		if st.State == StepAwaiting && p.mayAnswer(l, st, who) != "" {
@@ -69,7 +70,7 @@ func (l *loaded) named(id string) *Step {
 }
 
 // fits reports whether a verb makes sense for a step now.
-func (p *pass) fits(verb string, st *Step) bool {
+func (p *pass) fits(verb string, l *loaded, st *Step) bool {
 	isAsk := st.State == StepAwaiting && st.Approval != nil && (st.Preview == nil || st.Asked)
 	isApproval := st.State == StepAwaiting && st.Approval != nil && st.Preview != nil && !st.Asked
 	switch verb {
@@ -80,7 +81,7 @@ func (p *pass) fits(verb string, st *Step) bool {
 	case "choose", "answer":
 		return isAsk
 	}
-	return st.unsettled()
+	return st.unsettled() || p.v2() && len(l.unsettled(st)) > 0
 }
 
 func (p *pass) waitingSteps(l *loaded, keep func(*Step) bool) []string {
@@ -89,7 +90,7 @@ func (p *pass) waitingSteps(l *loaded, keep func(*Step) bool) []string {
 		if st.Chunk > 0 {
 			continue
 		}
-		waits := st.State == StepAwaiting || st.State == StepUnknown || st.Parked > 0 || (st.State == StepFailed && st.Waiting != "")
+		waits := st.State == StepAwaiting || st.State == StepUnknown || st.Parked > 0 || (st.State == StepFailed && st.Waiting != "") || p.v2() && len(l.unsettled(st)) > 0
 		if keep != nil {
 			waits = keep(st)
 		}
@@ -254,6 +255,11 @@ func (p *pass) commandSettle(c *Command, l *loaded, st *Step, who Person) {
 		p.refuseCommand(c, who.ID+" has none of the roles on-call or devops-lead")
 		return
 	}
+	open, why := p.chosen(c, open)
+	if why != "" {
+		p.refuseCommand(c, why)
+		return
+	}
 	if len(open) == 0 {
 		open = []*Step{st}
 	}
@@ -261,6 +267,29 @@ func (p *pass) commandSettle(c *Command, l *loaded, st *Step, who Person) {
 		p.settle(c, l, one, who)
 	}
 	p.reply(c, l, true, st.ID+" is "+string(st.State))
+}
+
+// chosen are those of the unsettled chunks that a word is about. Each is of people of its
+// own, and one may have been done where another was not, so nobody means several of them
+// without saying so.
+func (p *pass) chosen(c *Command, open []*Step) (chosen []*Step, why string) {
+	which := c.Args["chunk"]
+	if which == "all" || which == "" && (len(open) < 2 || !p.v2()) {
+		return open, ""
+	}
+	for _, st := range open {
+		if st.Chunk > 0 && strconv.Itoa(st.Chunk) == which {
+			return []*Step{st}, ""
+		}
+	}
+	switch {
+	case len(open) == 0 || open[0].Chunk == 0:
+		return nil, "there is no chunk of it that waits for a person"
+	case which != "":
+		return nil, "chunk " + strconv.Quote(which) + " does not wait for a person; it is about " + chunkNames(open)
+	}
+	one := IncidentName(open[0].N) + " " + open[0].ID + " chunk=" + strconv.Itoa(open[0].Chunk)
+	return nil, "it is about " + chunkNames(open) + ", each of people of its own: look for one after the other and say `" + c.Verb + " " + one + "`, or chunk=all for all of them"
 }
 
 // unsettled is what a word about a step is about: the step when it is unknown or

@@ -20,6 +20,7 @@ type verb struct {
 func verbs() []verb {
 	reason := []string{"reason"}
 	preview := []string{"preview"}
+	chunk := []string{"reason", "chunk"}
 	return []verb{
 		{"open", `open PROJECT "what people see" [--severity S] [--component C] [--environment E] [--since T] [--playbook P]`, "open an incident by hand", []string{"severity", "component", "environment", "since", "playbook", "reason"}, nil, readOpen},
 		{"rollback", `rollback PROJECT --reason "..." [--environment E] [--component C] [--severity S] [--since T]`, "go back to the newest safe deployment", []string{"severity", "component", "environment", "since", "reason"}, nil, readRollback},
@@ -30,9 +31,9 @@ func verbs() []verb {
 		{"reject", "reject [INC-n] [STEP] [--reason \"...\"]", "call a step off", []string{"reason", "preview"}, preview, readStep},
 		{"choose", "choose [INC-n] [STEP] KEY", "answer a question with one of its choices", []string{"reason", "choice"}, []string{"choice"}, readChoose},
 		{"answer", "answer [INC-n] [STEP] name=value ... checked=all", "answer a question or confirm a checklist", reason, []string{"*"}, readAnswer},
-		{"retry", "retry [INC-n] [STEP]", "try a failed or unknown step again", reason, nil, readStep},
-		{"skip", "skip [INC-n] [STEP]", "go on without a step", reason, nil, readStep},
-		{"confirm-done", "confirm-done [INC-n] [STEP]", "say that a step is done, whoever did it", reason, nil, readStep},
+		{"retry", "retry [INC-n] [STEP] [chunk=N|all]", "try a failed or unknown step again", chunk, chunk[1:], readStep},
+		{"skip", "skip [INC-n] [STEP] [chunk=N|all]", "go on without a step", chunk, chunk[1:], readStep},
+		{"confirm-done", "confirm-done [INC-n] [STEP] [chunk=N|all]", "say that a step is done, whoever did it", chunk, chunk[1:], readStep},
 		{"stop", "stop [INC-n]", "end the plan; nothing is undone", reason, nil, readWhole},
 		{"snooze", "snooze [INC-n] 4h", "no pages for a while, at most 8h", []string{"reason", "for"}, []string{"for"}, readSnooze},
 		{verbNote, "note [INC-n] text", "write a line into the timeline", nil, nil, readNote},

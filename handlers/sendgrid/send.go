@@ -81,9 +81,9 @@ func (n *notice) noticeMail(call orchestrator.Call, text letter, some []recipien
 
 // Verify cannot tell: SendGrid has no look-up by our key (its log cannot be asked
 // for custom_args), and an empty log after some seconds would prove nothing.
-func (n *notice) Verify(context.Context, orchestrator.Call, string) (orchestrator.Outcome, error) {
+func (n *notice) Verify(_ context.Context, call orchestrator.Call, _ string) (orchestrator.Outcome, error) {
 	return orchestrator.Outcome{
 		Kind: orchestrator.OutcomeCannotTell, Never: true,
-		Text: "SendGrid cannot be asked whether it took this mail. Look in its Activity feed for the subject: `confirm-done` if it is there; `retry` mails these people, perhaps a second time",
+		Text: "SendGrid cannot be asked whether it took this mail. Search its Activity for the unique argument backout_attempt " + call.Attempt + ": `confirm-done` if there is one; `retry` mails these people, perhaps a second time",
 	}, nil
 }
