@@ -1,6 +1,9 @@
 package orchestrator
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // extraOrdinal is where the ordinals of steps outside the plan begin.
 const extraOrdinal = 1000
@@ -165,11 +168,28 @@ func (p *pass) expand(l *loaded, st *Step, node *Node) {
 	if st.Preview != nil {
 		st.Output = st.Preview.Data
 	}
-	p.progress(st)
+	p.progress(l, st)
 }
 
-func (p *pass) progress(st *Step) {
-	st.Waiting = plural(st.Chunks-st.ChunksDone, "chunk") + " of " + plural(st.Chunks, "chunk")
+// progress says what a step in chunks waits for: those that are on their way, and a
+// person where nobody else can tell.
+func (p *pass) progress(l *loaded, st *Step) {
+	left := st.Chunks - st.ChunksDone
+	st.Waiting = plural(left, "chunk") + " of " + plural(st.Chunks, "chunk")
+	open := l.unsettled(st)
+	if len(open) == 0 || !p.v2() {
+		return
+	}
+	about := "a person, about "
+	if len(open) > 1 {
+		about += "each of the "
+	}
+	about += chunkNames(open) + ": `retry`, `skip` or `confirm-done " + IncidentName(st.N) + " " + st.ID + " chunk=" + strconv.Itoa(open[0].Chunk) + "`"
+	if len(open) == left {
+		st.Waiting = about
+		return
+	}
+	st.Waiting += "; " + about
 }
 
 // chunkEnded counts a child in its parent.
@@ -197,9 +217,11 @@ func (p *pass) chunkEnded(l *loaded, child *Step) {
 	}
 	st.ChunksDone = ended
 	l.touch(st)
-	p.progress(st)
+	p.progress(l, st)
 	if ended < st.Chunks {
-		st.Waiting = or(asks, st.Waiting)
+		if !p.v2() {
+			st.Waiting = or(asks, st.Waiting)
+		}
 		return
 	}
 	if done == st.Chunks {

@@ -63,8 +63,8 @@ func (p *pass) leaveToPerson(l *loaded, st *Step, node *Node) (manual string) {
 	p.changed(l)
 	if parent := l.parent(st); st.Chunk > 0 && parent != nil {
 		parent.Waiting = st.Waiting
-		if open := l.unsettled(parent); len(open) > 1 && p.v2() {
-			parent.Waiting = "a person, about each of the " + chunkNames(open) + ": `retry`, `skip` or `confirm-done " + IncidentName(l.inc.N) + " " + node.ID + which + "`"
+		if p.v2() {
+			p.progress(l, parent)
 		}
 		l.touch(parent)
 	}

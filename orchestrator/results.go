@@ -122,9 +122,16 @@ func (p *pass) doubt(l *loaded, st *Step, node *Node, why string, settle int64) 
 	if st.State != StepUnknown && !p.to(l, st, "doubt", why) {
 		return
 	}
+	if st.Chunk > 0 && p.v2() { // so that a person can find its mails
+		why += "; its attempt is " + st.Attempt.ID
+	}
 	p.line(l, "backout", "I started "+p.named(l, st, node)+" at "+clock(st.Attempt.At)+" and do not know how it ended: "+why+". I have not done it twice")
 	if node.Spec.Safety == Verifiable {
 		st.Waiting = "a look at what really happened"
+		if parent := l.parent(st); st.Chunk > 0 && parent != nil && p.v2() {
+			p.progress(l, parent)
+			l.touch(parent)
+		}
 		p.timer(l, st, p.now+max(1, settle))
 		return
 	}

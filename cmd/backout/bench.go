@@ -16,15 +16,15 @@ import (
 // syncs every message, the real store, engine and inbox pump. bench_rig.go
 // starts it, bench_world.go invents what it works on, bench_latency.go,
 // bench_incidents.go, bench_ingest.go, bench_storm.go, bench_open.go and
-// bench_rollback.go (which starts the whole product) and bench_classify.go (which
-// needs none of it) measure,
+// bench_rollback.go and bench_notices.go (which start the whole product) and
+// bench_classify.go (which needs none of it) measure,
 // bench_report.go prints.
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many alerts and incidents it carries",
-		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench ingest\n  backout bench storm --for 2m\n  backout bench open --counts 100000,1000000\n  backout bench rollback\n  backout bench classify",
+		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench ingest\n  backout bench storm --for 2m\n  backout bench open --counts 100000,1000000\n  backout bench rollback\n  backout bench notices\n  backout bench classify",
 	}
-	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand(), benchRollbackCommand(), benchClassifyCommand())
+	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand(), benchRollbackCommand(), benchNoticesCommand(), benchClassifyCommand())
 	return c
 }
 

@@ -20,6 +20,7 @@ type benchReport struct {
 	Storm     *stormLine      `json:"storm,omitempty"`
 	Open      []openLine      `json:"open,omitempty"`
 	Rollback  *rollbackLine   `json:"rollback,omitempty"`
+	Notices   *noticesLine    `json:"notices,omitempty"`
 	Classify  *classifyLine   `json:"classify,omitempty"`
 	Figures   []figure        `json:"figures"`
 	Note      string          `json:"note"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -37,8 +38,10 @@ type demoWorld struct {
 	died     chan struct{}
 	// waits are the goroutines that wait for the end of a child.
 	waits sync.WaitGroup
-	// config is the template of the configuration.
-	config string
+	// config is the template of the configuration; users is the audience as CSV, three
+	// people when empty; serve are more arguments of serve.
+	config, users string
+	serve         []string
 }
 
 // demoCall is a call that changed something outside.
@@ -99,7 +102,7 @@ func (w *demoWorld) startBackout(ctx context.Context, self string) error {
 		}
 		env[i] = name + "=" + value
 	}
-	line, err := w.child(ctx, "backout.log", env, self, "serve", "--config", config)
+	line, err := w.child(ctx, "backout.log", env, self, append([]string{"serve", "--config", config}, w.serve...)...)
 	if err != nil {
 		return fmt.Errorf("starting Backout: %w; see %s", err, filepath.Join(w.dir, "backout.log"))
 	}
@@ -137,7 +140,7 @@ func (w *demoWorld) writeConfig(path string) error {
 	if err := t.Execute(&b, map[string]any{"URLs": w.urls, "Data": filepath.Join(w.dir, "data")}); err != nil {
 		return fmt.Errorf("writing the demo's configuration: %w", err)
 	}
-	users := "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n"
+	users := cmp.Or(w.users, "email,name,lang\nminji@example.com,Minji,ko\njoon@example.com,Joon,ko\nalex@example.com,Alex,en\n")
 	return errors.Join(os.WriteFile(path, b.Bytes(), 0o600), os.WriteFile(filepath.Join(w.dir, "users.csv"), []byte(users), 0o600))
 }
 
@@ -159,11 +162,11 @@ func (w *demoWorld) child(ctx context.Context, log string, env []string, name st
 		return "", err
 	}
 	w.children = append(w.children, cmd)
-	ended := make(chan error, 1)
+	ended, died := make(chan error, 1), w.died
 	w.waits.Go(func() {
 		ended <- cmd.Wait()
 		if log == "backout.log" {
-			close(w.died)
+			close(died)
 		}
 	})
 	timeout := time.NewTimer(30 * time.Second)

@@ -15,7 +15,7 @@ import (
 const (
 	heapRoom   = 192 << 20
 	leastGC    = 100
-	mostGC     = 400
+	mostGC     = 250
 	gcLookedAt = 5 * time.Second
 )
 

@@ -28,11 +28,11 @@ func TestKill_betweenMails(t *testing.T) {
 				s.restart("")
 			}
 			s.waitIncident("INC-1", "in doubt about a chunk", func(inc *console.Incident) bool {
-				return strings.Contains(told(inc), "Backout was restarted before the answer came. I have not done it twice")
+				return strings.Contains(told(inc), "Backout was restarted before the answer came; its attempt is ")
 			})
 			s.waitIncident("INC-1", "settled by Ann", func(inc *console.Incident) bool {
 				if stepOf(inc, "mail").State != "done" {
-					s.say("confirm-done INC-1 mail") // the other chunk may still be on its way
+					s.say("confirm-done INC-1 mail chunk=all") // the other chunk may still be on its way
 				}
 				return stepOf(inc, "mail").State == "done"
 			})

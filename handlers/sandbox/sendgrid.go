@@ -189,6 +189,9 @@ func (s *sendGrid) control(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_sandbox/mails", func(w http.ResponseWriter, r *http.Request) {
 		show(w, s.delivered(r.URL.Query().Get("to")))
 	})
+	mux.HandleFunc("GET /_sandbox/mails/tally", func(w http.ResponseWriter, r *http.Request) {
+		show(w, s.tally(r.URL.Query().Get("arg")))
+	})
 	mux.HandleFunc("DELETE /_sandbox/mails", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -222,6 +225,32 @@ func (s *sendGrid) delivered(to string) []Mail {
 		}
 	}
 	return found
+}
+
+// MailTally counts what was delivered, as GET /_sandbox/mails/tally answers it: to how
+// many addresses, how many to one of them at most, and how many with each value of the
+// custom argument ?arg=.
+type MailTally struct {
+	Mails      int            `json:"mails"`
+	Recipients int            `json:"recipients"`
+	Most       int            `json:"most"`
+	ByArg      map[string]int `json:"by_arg,omitempty"`
+}
+
+func (s *sendGrid) tally(arg string) MailTally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := MailTally{Mails: len(s.mails), ByArg: map[string]int{}}
+	to := map[string]int{}
+	for _, m := range s.mails {
+		to[m.To]++
+		t.Most = max(t.Most, to[m.To])
+		if v, ok := m.CustomArgs[arg].(string); ok {
+			t.ByArg[v]++
+		}
+	}
+	t.Recipients = len(to)
+	return t
 }
 
 func (s *sendGrid) state() any {

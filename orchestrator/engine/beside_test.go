@@ -16,7 +16,7 @@ func TestEngine_commitsBesideTheFold(t *testing.T) {
 	t.Parallel()
 	dir, log := t.TempDir(), newMemoryLog()
 	genesis(t, log)
-	r := startWith(t, dir, log, "b1", 1)
+	r := startWith(t, dir, log, "b1", rigOptions{beside: 1})
 	r.configure(t)
 	var senders sync.WaitGroup
 	for sender := range 8 {

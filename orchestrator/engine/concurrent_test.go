@@ -46,7 +46,7 @@ func TestEngine_doesFewOfAnActionAtOnce(t *testing.T) {
 	log := newMemoryLog()
 	genesis(t, log)
 	act := &slow{let: make(chan struct{})}
-	r := startWith(t, t.TempDir(), log, "b1", 0, act)
+	r := startWith(t, t.TempDir(), log, "b1", rigOptions{more: []orchestrator.Action{act}})
 	plan := orchestrator.Plan{Playbook: "p"}
 	for i := range 11 {
 		n := orchestrator.Node{Ordinal: i, ID: fmt.Sprint("s", i), Kind: orchestrator.NodeAction, Action: "slow", Spec: act.Spec()}

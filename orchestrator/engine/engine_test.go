@@ -97,11 +97,17 @@ type rig struct {
 
 func start(t *testing.T, dir string, log orchestrator.Log, boot string) *rig {
 	t.Helper()
-	return startWith(t, dir, log, boot, 0)
+	return startWith(t, dir, log, boot, rigOptions{})
 }
 
-// startWith is start with commits of so many records beside the fold, and more actions.
-func startWith(t *testing.T, dir string, log orchestrator.Log, boot string, beside int, more ...orchestrator.Action) *rig {
+// rigOptions vary a rig: from how many records on commits run beside the fold, and more
+// actions.
+type rigOptions struct {
+	beside int
+	more   []orchestrator.Action
+}
+
+func startWith(t *testing.T, dir string, log orchestrator.Log, boot string, o rigOptions) *rig {
 	t.Helper()
 	st, err := store.Open(filepath.Join(dir, "state.db"))
 	if err != nil {
@@ -109,13 +115,13 @@ func startWith(t *testing.T, dir string, log orchestrator.Log, boot string, besi
 	}
 	act := &counted{calls: map[string]int{}}
 	actions := map[string]orchestrator.Action{"count": act}
-	for _, a := range more {
+	for _, a := range o.more {
 		actions[a.Spec().Name] = a
 	}
 	e, err := engine.New(engine.Options{
 		Log: log, Store: st, Rules: yes{}, Actions: actions,
 		Core:   engine.CoreOptions{Instance: "one", Boot: boot, Alone: true},
-		Logger: slog.New(slog.DiscardHandler), CommitBeside: beside,
+		Logger: slog.New(slog.DiscardHandler), CommitBeside: o.beside,
 	})
 	if err != nil {
 		t.Fatal(err)
