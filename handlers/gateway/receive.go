@@ -134,6 +134,8 @@ func refusalText(s Source) string {
 			return "the secret at the end of the path is wrong or missing, or tosspayments-webhook-signature is wrong"
 		}
 		return "the secret at the end of the path is wrong or missing"
+	case AuthNone:
+		return "a page of another site asked a browser to send this; it is not taken"
 	}
 	return "the token is wrong or missing: send Authorization: Bearer TOKEN"
 }
