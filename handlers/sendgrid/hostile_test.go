@@ -1,9 +1,35 @@
 package sendgrid
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
+
+// A page of a proxy is no mail that was taken: nobody was told then.
+func TestMail_anotherServersSuccessIsNone(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusOK, http.StatusAccepted, http.StatusNoContent} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			if status != http.StatusNoContent {
+				_, _ = w.Write([]byte("<html>Please log in</html>"))
+			}
+		}))
+		t.Cleanup(s.Close)
+		c, err := New(Options{APIKey: "SG.key", From: "status@example.com", BaseURL: s.URL, AllowPrivate: []string{"127.0.0.1"}, Blobs: struct{ Blobs }{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Mail(t.Context(), orchestrator.Person{ID: "ann", Email: "ann@example.com"}, "subject", "text")
+		if !orchestrator.IsInDoubt(err) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
 
 func TestReadCSV_leavesOutWhatSendGridWouldRefuseAllFor(t *testing.T) {
 	t.Parallel()
