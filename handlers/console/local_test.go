@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,9 +36,7 @@ func TestAPI_openReadsAreForThisMachine(t *testing.T) {
 		for _, path := range []string{"/api/v1/incidents", "/metrics"} {
 			r := httptest.NewRequest(http.MethodGet, path, nil)
 			r.Host = tt.host
-			for key, values := range tt.header {
-				r.Header[key] = values
-			}
+			maps.Copy(r.Header, tt.header)
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, r)
 			want := tt.want

@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -20,9 +21,7 @@ func TestLimits_nobodyIsSilencedForLongerThanAnHour(t *testing.T) {
 		"a minute":                 {"Retry-After": {"60"}},
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			for key, values := range header {
-				w.Header()[key] = values
-			}
+			maps.Copy(w.Header(), header)
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = w.Write([]byte(`{"message": "You have exceeded a secondary rate limit", "documentation_url": "https://docs.github.com/#secondary-rate-limits"}`))
 		}))
