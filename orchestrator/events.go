@@ -139,6 +139,6 @@ func (p *pass) deployEvent(ev *Event) (uint64, string) {
 		}
 		return 0, "rollback to " + ev.DeploymentID + " noted"
 	}
-	p.ledgerAdd(ev.Project, ev.Environment, Deployment{ID: ev.DeploymentID, URL: ev.URL, Commit: ev.Commit, Release: ev.Release, At: at})
+	p.ledgerTold(ev.Project, ev.Environment, Deployment{ID: ev.DeploymentID, URL: ev.URL, Commit: ev.Commit, Release: ev.Release, At: at})
 	return 0, "deployment " + ev.DeploymentID + " noted"
 }

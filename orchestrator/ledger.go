@@ -28,7 +28,11 @@ func (p *pass) promoted(project, env string, pr promotion) {
 		p.s.save(BucketDeploy, key, old)
 	}
 	p.wentBack(project, env, e.Promoted, pr)
-	p.ledgerAdd(project, env, Deployment{ID: pr.id, URL: pr.url, Commit: pr.commit, Release: pr.release, At: pr.at, Ready: true})
+	add := p.ledgerAdd
+	if pr.hint {
+		add = p.ledgerTold
+	}
+	add(project, env, Deployment{ID: pr.id, URL: pr.url, Commit: pr.commit, Release: pr.release, At: pr.at, Ready: true})
 	d, key := p.ledgerFind(project, env, pr.id)
 	if d != nil {
 		if n := len(d.Served); n > 0 && d.Served[n-1].To == 0 {

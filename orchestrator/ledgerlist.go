@@ -14,7 +14,7 @@ const (
 // foldDeployments brings the ledger up to what the provider lists.
 func (p *pass) foldDeployments(ds *Deployments) {
 	for i, d := range ds.List {
-		p.ledgerAdd(ds.Project, ds.Environment, Deployment{ID: d.ID, URL: d.URL, Commit: d.Commit, At: d.CreatedAt, Ready: d.Ready})
+		p.ledgerAdd(ds.Project, ds.Environment, Deployment{ID: d.ID, URL: d.URL, Commit: d.Commit, At: d.CreatedAt, Ready: d.Ready, Listed: p.v2()})
 		have, key := p.ledgerFind(ds.Project, ds.Environment, d.ID)
 		if have == nil {
 			continue

@@ -66,12 +66,43 @@ func (p *pass) ledgerInsert(project, env string, d *Deployment) {
 	rows = slices.Insert(rows, i, row)
 	p.s.save(BucketDeploy, row.key, d)
 	if p.v2() && len(rows) > maxLedger {
-		serves := p.s.Env(project, env).Promoted
-		i := slices.IndexFunc(rows, func(r ledgerRow) bool { return r.d.ID != serves })
+		i := tooMany(rows, p.s.Env(project, env).Promoted)
 		p.s.view.Delete(BucketDeploy, rows[i].key)
 		rows = slices.Delete(rows, i, i+1)
 	}
 	p.s.ledgers[string(joinKey(project, env))] = rows
+}
+
+// maxTold bounds how many deployments stand in the ledger by hearsay alone, so that no
+// sender of events can push those out that one could go back to.
+const maxTold = 50
+
+// tooMany is the row that goes: the oldest that the provider never listed when there are
+// many of those, otherwise the oldest; never what serves.
+func tooMany(rows []ledgerRow, serves string) int {
+	first, told := -1, 0
+	for i, r := range rows {
+		if r.d.Listed || r.d.ID == serves {
+			continue
+		}
+		if told++; first < 0 {
+			first = i
+		}
+	}
+	if told > maxTold {
+		return first
+	}
+	return slices.IndexFunc(rows, func(r ledgerRow) bool { return r.d.ID != serves })
+}
+
+// ledgerTold takes in what an event says of a deployment. What the provider has listed
+// is known from there: its address is called, with a secret, and its commit decides what
+// a rollback brings back.
+func (p *pass) ledgerTold(project, env string, d Deployment) {
+	if old, _ := p.ledgerFind(project, env, d.ID); p.v2() && old != nil && old.Listed {
+		d.URL, d.Commit = "", ""
+	}
+	p.ledgerAdd(project, env, d)
 }
 
 func (p *pass) ledgerFind(project, env, id string) (*Deployment, []byte) {

@@ -178,7 +178,7 @@ func slackClient(cfg *configs.Config, logger *slog.Logger) (*slack.Client, error
 	sl := cfg.Providers.Slack
 	return slack.New(slack.Options{
 		BaseURL: sl.BaseURL, BotToken: sl.BotToken.Reveal(), SigningSecret: sl.SigningSecret.Reveal(),
-		Channel: sl.Channels.Incidents, AllowPrivate: prefixes(sl.AllowPrivate), Logger: logger,
+		Channel: sl.Channels.Incidents, AllowPrivate: prefixes(sl.AllowPrivate), Logger: sparingly(logger),
 	})
 }
 

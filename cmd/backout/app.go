@@ -271,7 +271,7 @@ func (a *app) listen(name, addr string, h http.Handler) (net.Listener, error) {
 	}
 	srv := gateway.Server(addr, h)
 	go func() {
-		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(gateway.Limited(ln, gateway.Connections)); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			a.o.Logger.Error("a listener stopped", "listener", name, "error", err)
 		}
 	}()

@@ -19,7 +19,7 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 	}
 	o := gateway.Options{
 		Sources: hookSources(a.cfg), Confirm: actions.confirm, Append: a.engine.Ingest, PutBlob: a.putBlob, Tokens: a.token,
-		VercelProjects: a.vercelProjects(), Repositories: repositories(a.cfg), Chat: map[string]http.Handler{}, Status: status, Logger: a.o.Logger, Loopback: loopback(a.cfg.Instance.Listen),
+		VercelProjects: a.vercelProjects(), Repositories: repositories(a.cfg), Chat: map[string]http.Handler{}, Status: status, Logger: sparingly(a.o.Logger), Loopback: loopback(a.cfg.Instance.Listen),
 	}
 	if actions.chat != nil {
 		inbound := actions.chat.Handler(slack.HandlerOptions{Person: a.slackPerson, Command: a.slackCommand})

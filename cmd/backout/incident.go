@@ -149,8 +149,11 @@ func follow(ctx context.Context, cl *client, id string, fn func(console.Line)) e
 }
 
 func printLine(w io.Writer, l console.Line) {
-	fmt.Fprintf(w, "%s  %-18s %s\n", l.At.Format("15:04:05"), l.Actor, l.Text)
+	fmt.Fprintf(w, "%s  %-18s %s\n", l.At.Format("15:04:05"), l.Actor, lineBreaks().Replace(l.Text))
 }
+
+// lineBreaks keep a text from looking like two lines of a timeline.
+func lineBreaks() *strings.Replacer { return strings.NewReplacer("\n", " ", "\r", " ") }
 
 func printIncident(w io.Writer, i *console.Incident) error {
 	fmt.Fprintf(w, "%s  %s  %s\n%s/%s", i.ID, i.State, i.Severity, i.Project, i.Environment)

@@ -46,6 +46,7 @@ type stdio struct {
 
 // run executes a command line and returns the exit code; tests call it.
 func run(ctx context.Context, args []string, io stdio) int {
+	io.out, io.err = terminal{io.out}, terminal{io.err}
 	root := rootCommand(io)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

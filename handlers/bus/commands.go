@@ -30,6 +30,9 @@ type CommandFunc func(ctx context.Context, project, token, words string) (ok boo
 // reply is {"ok":bool,"text":string}.
 func (b *Bus) ServeCommands(ctx context.Context, answer CommandFunc) (stop func(), err error) {
 	sub, err := b.nc.QueueSubscribe("backout.command.*", "backout", func(m *nats.Msg) {
+		if !answerable(m.Reply) {
+			return
+		}
 		go func() {
 			ctx, cancel := context.WithTimeout(ctx, commandWait)
 			defer cancel()
@@ -45,4 +48,12 @@ func (b *Bus) ServeCommands(ctx context.Context, answer CommandFunc) (stop func(
 		return nil, fmt.Errorf("listening for commands: %w", err)
 	}
 	return func() { _ = sub.Unsubscribe() }, nil
+}
+
+// answerable reports whether an answer may go where a request wants it. The asker chose
+// that subject and the engine would publish with its own rights, so what Backout and
+// the server listen to themselves is refused: an answer there would be an entry of the
+// log, an event or a request to JetStream.
+func answerable(reply string) bool {
+	return reply == "" || !strings.HasPrefix(reply, "backout.") && !strings.HasPrefix(reply, "$")
 }

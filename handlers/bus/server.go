@@ -45,7 +45,8 @@ type Server struct {
 }
 
 // StartServer starts the embedded server. Publishers on the listener may publish
-// events and send commands (which carry a token of their own) and nothing else.
+// events and send commands (which carry a token of their own) and nothing else, see
+// publishers.go.
 func StartServer(o ServerOptions) (*Server, error) {
 	if err := refuseClustered(o.Dir); err != nil {
 		return nil, err
@@ -70,6 +71,10 @@ func StartServer(o ServerOptions) (*Server, error) {
 		s.ns.Shutdown()
 		return nil, fmt.Errorf("the embedded NATS server on %s was not ready in %s; is the port taken? Choose another with --nats-listen, or `--nats-listen off`", o.Listen, startWait)
 	}
+	if err := openToPublishers(s.ns); err != nil {
+		s.ns.Shutdown()
+		return nil, err
+	}
 	if cfg := s.ns.JetStreamConfig(); cfg == nil || !cfg.SyncAlways {
 		s.ns.Shutdown()
 		return nil, errors.New("the embedded NATS server does not sync every message to disk; refusing to run on it")
@@ -78,18 +83,16 @@ func StartServer(o ServerOptions) (*Server, error) {
 }
 
 func (s *Server) options(o ServerOptions) (*server.Options, error) {
-	publisher := &server.Permissions{
-		Publish:   &server.SubjectPermission{Allow: []string{"backout.event.>", "backout.command.*"}},
-		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
-	}
+	outside := server.NewAccount(publishersAccount)
 	opts := &server.Options{
 		ServerName: "backout", JetStream: true, StoreDir: o.Dir, SyncAlways: true, JetStreamMaxStore: noStoreLimit,
 		NoLog: true, NoSigs: true, MaxPayload: 1 << 20, DontListen: true,
+		Accounts: []*server.Account{outside},
 		Users: []*server.User{
 			{Username: engineUser, Password: s.password},
-			{Username: "publisher", Password: "publisher", Permissions: publisher},
+			{Username: publisherUser, Password: publisherUser, Account: outside, Permissions: publisherPermissions()},
 		},
-		NoAuthUser: "publisher",
+		NoAuthUser: publisherUser,
 	}
 	if o.Listen == "off" || o.Listen == "" {
 		return opts, nil

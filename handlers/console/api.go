@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -87,7 +86,7 @@ func (a *API) Handler() http.Handler {
 		write(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	mux.HandleFunc("GET /readyz", a.ready)
-	mux.Handle("GET /metrics", a.o.Metrics)
+	mux.HandleFunc("GET /metrics", a.guarded(a.o.Metrics.ServeHTTP))
 	for pattern, fn := range map[string]func(http.ResponseWriter, *http.Request){
 		"GET /api/v1/incidents":              a.incidents,
 		"GET /api/v1/incidents/{n}":          a.incident,
@@ -125,34 +124,24 @@ func (a *API) Handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusNotFound, "there is nothing here; the API is under /api/v1, see `backout --help`")
 	})
-	return mux
+	return unframed(mux)
 }
 
-// guarded lets reads through without a token only on loopback listeners, and
-// only when the request names the loopback itself, so that no web page can
-// reach in by another name.
+// guarded lets reads through without a token only on loopback listeners, and only
+// when the request is one of somebody on this machine, see local.
 func (a *API) guarded(fn func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if a.publishes(r) {
 			fail(w, http.StatusForbidden, "this token may publish events to /hooks/events and nothing else")
 			return
 		}
-		open := a.o.Open && r.Method == http.MethodGet && loopbackHost(r.Host)
+		open := a.o.Open && r.Method == http.MethodGet && local(r)
 		if _, ok := a.token(r); !ok && !open {
 			fail(w, http.StatusUnauthorized, "a valid token is needed: --token, BACKOUT_TOKEN, or the file admin.token in the data folder")
 			return
 		}
 		fn(w, r)
 	}
-}
-
-func loopbackHost(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	ip := net.ParseIP(strings.Trim(name, "[]"))
-	return name == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 // HashToken is how a token is stored.

@@ -175,6 +175,10 @@ func (a *API) misfit(r *http.Request, t *orchestrator.Token) string {
 	switch {
 	case t.Revoked:
 		return ""
+	case t.Scope != scopePublish && t.Scope != "person" && t.Scope != "admin":
+		return "a token's scope is person, admin or publish, not " + strconv.Quote(t.Scope)
+	case t.Scope == "person" && t.Person == "":
+		return "say whose this token is"
 	case t.Scope != scopePublish && t.Project != "":
 		return "only a token of the scope publish belongs to a project"
 	case t.Scope != scopePublish:

@@ -39,7 +39,9 @@ func StatusPage(b Backend) (http.Handler, error) {
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "public, max-age=10")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
 		_ = page.Execute(w, map[string]any{"Components": list, "Overall": overall(list)})
 	})
 	mux.HandleFunc("GET /status/api/v2/summary.json", func(w http.ResponseWriter, r *http.Request) {

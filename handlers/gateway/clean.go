@@ -91,21 +91,32 @@ func clip(s string, limit int) string {
 	return s[:cut]
 }
 
-// printable replaces line breaks and tabs by blanks, drops other control
-// characters and marks that turn the reading direction, and mends broken UTF-8.
+// printable replaces line breaks, tabs and every kind of blank by a blank, drops other
+// control characters, what takes no room, and marks that turn the reading direction,
+// and mends broken UTF-8.
 func printable(s string) string {
 	if isPlain(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\r' || r == '\t' || r == '\u2028' || r == '\u2029':
+		case r == '\n' || r == '\r' || r == '\t' || unicode.Is(unicode.Z, r):
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Noncharacter_Code_Point, r):
+		case unicode.IsControl(r) || hidden(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.Is(unicode.Noncharacter_Code_Point, r):
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// hidden: a character that is not to be seen and joins nothing, so that two words with
+// and without it look the same. The joiners of emoji and of Persian stay.
+func hidden(r rune) bool {
+	switch r {
+	case '\u00ad', '\u180e', '\u200b', '\u2060', '\ufeff':
+		return true
+	}
+	return r >= 0xe0000 && r <= 0xe007f
 }
 
 // isPlain reports that a text is printable ASCII, as nearly all are.

@@ -41,8 +41,11 @@ func (s Speech) ParseArgs(args []string) (orchestrator.Command, error) {
 	said := make([]word, 0, len(args))
 	for _, arg := range args {
 		text := Redact(printable(arg))
+		if !strings.Contains(text, " ") {
+			text = typedPlain(text)
+		}
 		_, _, pair := keyValue(text)
-		said = append(said, word{text: text, raw: text, quoted: strings.Contains(text, " ") && !pair && !isOption(text)})
+		said = append(said, word{text: text, raw: Redact(printable(arg)), quoted: strings.Contains(text, " ") && !pair && !isOption(text)})
 	}
 	return s.understand(said, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // fields reads an object member by member. It notes the first thing that is
@@ -61,17 +62,21 @@ func (f *fields) word(name string) string {
 	return f.text(name)
 }
 
-// ident reads an id that ends up in calls to providers: letters, digits and
-// ._:/@- only, so that it is nothing but a name wherever it is used.
+// ident reads an id that ends up in calls to providers and in commands for people:
+// letters, digits and ._:/@- only, so that it is nothing but a name wherever it is used:
+// no way up a path and no option of a command.
 func (f *fields) ident(name string) string {
 	s := f.text(name)
 	if !isIdent(s) {
-		f.wrong(name, "may only hold letters, digits and ._:/@- and at most 128 of them")
+		f.wrong(name, "may only hold letters, digits and ._:/@-, at most 128 of them, no .. or //, and begins with a letter, a digit or _")
 	}
 	return s
 }
 
 func isIdent(s string) bool {
+	if s != "" && !isAlnum(s[0]) && s[0] != '_' || strings.Contains(s, "..") || strings.Contains(s, "//") {
+		return false
+	}
 	for i := range len(s) {
 		switch c := s[i]; {
 		case isAlnum(c):

@@ -61,6 +61,7 @@ type Gateway struct {
 	sources  map[string]Source
 	decoders map[string]decoder
 	raw      rawBudget
+	held     held
 }
 
 // decoder reads one delivery. Its error means that the envelope is unreadable;
@@ -129,7 +130,7 @@ func (g *Gateway) Handler() http.Handler {
 		mux.HandleFunc("GET /hooks/"+sourceVercelDrain, g.drainLooked)
 	}
 	for name, h := range g.opt.Chat {
-		mux.Handle("POST /chat/"+name, http.MaxBytesHandler(h, MaxBody))
+		mux.Handle("POST /chat/"+name, g.held.guarded(http.MaxBytesHandler(h, MaxBody)))
 	}
 	if g.opt.Status != nil {
 		mux.Handle("/status", http.MaxBytesHandler(g.opt.Status, MaxBody))

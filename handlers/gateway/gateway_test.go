@@ -196,6 +196,8 @@ func TestOtherWaysToProveWhoSends(t *testing.T) {
 		{"hmac", Source{Auth: AuthHMAC, Secrets: []string{"s0", "s1"}}, "/hooks/events", []string{"X-Hub-Signature-256", signature}, 200, false},
 		{"hmac, wrong", Source{Auth: AuthHMAC, Secrets: []string{"s0"}}, "/hooks/events", []string{"X-Hub-Signature-256", signature}, 401, false},
 		{"none", Source{Auth: AuthNone}, "/hooks/events", nil, 200, true},
+		{"none, by a page of another site", Source{Auth: AuthNone}, "/hooks/events", []string{"Sec-Fetch-Site", "cross-site", "Content-Type", "text/plain"}, 401, false},
+		{"none, by one in an older browser", Source{Auth: AuthNone}, "/hooks/events", []string{"Origin", "https://evil.example"}, 401, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -68,7 +68,21 @@ func (r *reading) sortOut() error {
 			r.plain(w)
 		}
 	}
-	return r.incident()
+	if slices.Contains([]string{"flag", "writes", "shadow"}, r.verb.name) {
+		return nil // It stands behind the first word, see their readers.
+	}
+	return r.which()
+}
+
+// which takes the incident and refuses one that was meant and not understood.
+func (r *reading) which() error {
+	if err := r.incident(); err != nil {
+		return err
+	}
+	if word := r.misread(); word != "" {
+		return r.verb.usage(fmt.Sprintf("%q may mean an incident; write it as INC-2, right where it belongs. Nothing was done", clip(word, 40)))
+	}
+	return nil
 }
 
 func (r *reading) plain(w word) {
@@ -76,14 +90,12 @@ func (r *reading) plain(w word) {
 	r.afterPair = r.afterPair || len(r.cmd.Args) > 0
 }
 
-// isOption: phones turn -- into a dash.
-func isOption(text string) bool {
-	return len(text) > 2 && strings.HasPrefix(text, "--") || strings.HasPrefix(text, "—") && len(text) > len("—")
-}
+// isOption: what phones make of -- was undone, see typedPlain.
+func isOption(text string) bool { return len(text) > 2 && strings.HasPrefix(text, "--") }
 
 // option reads --name value or --name=value and says how many words that took.
 func (r *reading) option(said []word) (used int, err error) {
-	name, value, inline := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(said[0].text, "--"), "—"), "=")
+	name, value, inline := strings.Cut(strings.TrimPrefix(said[0].text, "--"), "=")
 	name = strings.ToLower(name)
 	if name == "env" {
 		name = "environment"

@@ -11,7 +11,7 @@ func readShadow(r *reading) error {
 	if err := r.set("answer", answer); err != nil {
 		return err
 	}
-	if err := r.incident(); err != nil {
+	if err := r.which(); err != nil {
 		return err
 	}
 	return readStep(r)

@@ -203,7 +203,7 @@ func readFlag(r *reading) error {
 	if err := r.set("action", action); err != nil {
 		return err
 	}
-	if err := r.incident(); err != nil {
+	if err := r.which(); err != nil {
 		return err
 	}
 	if component := r.name(); component != "" {
@@ -224,7 +224,7 @@ func readWrites(r *reading) error {
 	if err := r.set("action", action); err != nil {
 		return err
 	}
-	if err := r.incident(); err != nil {
+	if err := r.which(); err != nil {
 		return err
 	}
 	r.text()

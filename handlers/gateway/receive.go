@@ -34,6 +34,11 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d := g.delivery(r, s, admission)
+	if s.byBody() && !d.byToken {
+		body := g.held.body(r.Body)
+		defer body.release()
+		r.Body = body
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	d.Body = body
 	if err != nil {
@@ -129,6 +134,8 @@ func refusalText(s Source) string {
 			return "the secret at the end of the path is wrong or missing, or tosspayments-webhook-signature is wrong"
 		}
 		return "the secret at the end of the path is wrong or missing"
+	case AuthNone:
+		return "a page of another site asked a browser to send this; it is not taken"
 	}
 	return "the token is wrong or missing: send Authorization: Bearer TOKEN"
 }
@@ -137,6 +144,10 @@ func refusalText(s Source) string {
 // never repeat what got a 4xx, so a body that is too long leaves a line in
 // quarantine when its sender is known.
 func (g *Gateway) unread(w http.ResponseWriter, r *http.Request, s Source, d Delivery, err error) {
+	if errors.Is(err, errCrowded) {
+		g.busy(w, r, s, err)
+		return
+	}
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); !tooLong {
 		answerError(w, http.StatusBadRequest, "the body ended early; send it again")
 		return
@@ -164,6 +175,9 @@ func (g *Gateway) busy(w http.ResponseWriter, r *http.Request, s Source, err err
 		return
 	case errors.Is(err, orchestrator.ErrLogNearlyFull):
 		answerError(w, http.StatusServiceUnavailable, "the log is nearly full, so new signals are refused; nothing was taken, send it again later")
+		return
+	case errors.Is(err, errCrowded):
+		answerError(w, http.StatusServiceUnavailable, "too many large bodies are being read at once; nothing was taken, send it again later")
 		return
 	case errors.Is(err, orchestrator.ErrLogGone):
 		answerError(w, http.StatusServiceUnavailable, "the log cannot be reached; nothing was taken, send it again later")

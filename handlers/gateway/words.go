@@ -53,6 +53,9 @@ func next(line string) (w word, rest string, closed bool) {
 		closed = closed && ok
 	}
 	w.text, w.raw = text.String(), line[:at]
+	if !w.quoted {
+		w.text = typedPlain(w.text)
+	}
 	return w, line[at:], closed
 }
 
@@ -86,7 +89,7 @@ func untilQuote(s, closing string) (inside string, n int, closed bool) {
 
 // prose joins words as they were typed; a single quoted one loses its quotes.
 func prose(words []word) string {
-	if len(words) == 1 {
+	if len(words) == 1 && words[0].quoted {
 		return words[0].text
 	}
 	raw := make([]string, len(words))

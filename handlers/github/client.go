@@ -52,7 +52,12 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("github: %w", err)
 	}
-	options := []github.ClientOptionsFunc{github.WithHTTPClient(out.HTTP), github.WithAuthToken(o.Token)}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	bounded := *out.HTTP
+	bounded.Transport = &limits{next: out.HTTP.Transport, now: o.Now}
+	options := []github.ClientOptionsFunc{github.WithHTTPClient(&bounded), github.WithAuthToken(o.Token)}
 	if o.BaseURL != "" {
 		if u, err := url.Parse(o.BaseURL); err != nil || u.Host == "" {
 			return nil, fmt.Errorf("github: base address %q is not a URL", o.BaseURL)
@@ -62,9 +67,6 @@ func New(o Options) (*Client, error) {
 	rest, err := github.NewClient(options...)
 	if err != nil {
 		return nil, fmt.Errorf("github: making the client: %w", err)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	return &Client{rest: rest, now: o.Now, keep: o.Keep}, nil
 }

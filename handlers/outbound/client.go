@@ -30,7 +30,8 @@ type Options struct {
 	MaxBody int64
 	// Logger gets a line per call at debug level; nil discards.
 	Logger *slog.Logger
-	// Redact lists secrets that never appear in a log line or an error.
+	// Redact lists secrets that never appear in a log line or an error. Those of 8 bytes
+	// and more are also taken out of answers, which some systems repeat them in.
 	Redact []string
 }
 
@@ -62,11 +63,14 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
+// redacted stands where a secret stood.
+const redacted = "[redacted]"
+
 func replacer(secrets []string) *strings.Replacer {
 	var pairs []string
 	for _, secret := range secrets {
 		if secret != "" {
-			pairs = append(pairs, secret, "[redacted]")
+			pairs = append(pairs, secret, redacted)
 		}
 	}
 	return strings.NewReplacer(pairs...)

@@ -77,8 +77,16 @@ func (g *guard) check(_ context.Context, _, address string, _ syscall.RawConn) e
 func inward(ip netip.Addr) bool {
 	special := []netip.Prefix{
 		netip.MustParsePrefix("0.0.0.0/8"),
-		netip.MustParsePrefix("100.64.0.0/10"), // carriers' own (RFC 6598)
-		netip.MustParsePrefix("64:ff9b::/96"),  // IPv4 inside IPv6 (RFC 6052)
+		netip.MustParsePrefix("100.64.0.0/10"),  // carriers' own (RFC 6598)
+		netip.MustParsePrefix("192.0.0.0/24"),   // protocols' own (RFC 6890)
+		netip.MustParsePrefix("198.18.0.0/15"),  // measuring inside a network (RFC 2544)
+		netip.MustParsePrefix("240.0.0.0/4"),    // nobody's (RFC 1112)
+		netip.MustParsePrefix("::/96"),          // IPv4 inside IPv6: the old way (RFC 4291)
+		netip.MustParsePrefix("64:ff9b::/96"),   // and by a translator (RFC 6052)
+		netip.MustParsePrefix("64:ff9b:1::/48"), // of this network (RFC 8215)
+		netip.MustParsePrefix("2002::/16"),      // and through a tunnel (RFC 3056)
+		netip.MustParsePrefix("2001::/32"),      // Teredo (RFC 4380)
+		netip.MustParsePrefix("fec0::/10"),      // this site's, before fd00::/8 (RFC 3879)
 	}
 	return !ip.IsGlobalUnicast() || ip.IsPrivate() ||
 		slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) })

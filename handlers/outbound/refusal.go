@@ -42,14 +42,18 @@ func Refused(a Answer, effect bool, text string) error {
 	return orchestrator.Permanent(err)
 }
 
+// longestWait is how long an answer can make anybody wait: what asks for more is broken,
+// and would have a read put off past the night it was for.
+const longestWait = time.Hour
+
 // retryAfter reads Retry-After: seconds or a date (RFC 9110, 10.2.3).
 func retryAfter(h http.Header) (time.Duration, bool) {
 	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
-		return time.Duration(seconds) * time.Second, true
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && seconds >= 0 {
+		return time.Duration(min(seconds, int64(longestWait/time.Second))) * time.Second, true
 	}
 	if at, err := http.ParseTime(text); err == nil {
-		return max(0, time.Until(at)), true
+		return min(max(0, time.Until(at)), longestWait), true
 	}
 	return 0, false
 }

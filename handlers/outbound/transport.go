@@ -23,6 +23,7 @@ type transport struct {
 	maxBody int64
 	log     *slog.Logger
 	secrets *strings.Replacer
+	scrub   *scrubber
 }
 
 // newTransport takes no proxy from the environment: behind a proxy the guard
@@ -33,7 +34,7 @@ func newTransport(g *guard, o Options, secrets *strings.Replacer) *transport {
 			DialContext: g.dial, TLSHandshakeTimeout: dialTimeout, ForceAttemptHTTP2: true,
 			MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
 		},
-		timeout: o.Timeout, maxBody: o.MaxBody, log: o.Logger, secrets: secrets,
+		timeout: o.Timeout, maxBody: o.MaxBody, log: o.Logger, secrets: secrets, scrub: newScrubber(o.Redact),
 	}
 }
 
@@ -60,6 +61,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	t.log.LogAttrs(ctx, slog.LevelDebug, "outside call answered", append(line, slog.Int("status", resp.StatusCode))...)
 	resp.Body = &cappedBody{ReadCloser: resp.Body, max: t.maxBody, done: cancel}
+	t.scrub.answer(resp)
 	return resp, nil
 }
 

@@ -47,7 +47,7 @@ type HTTP struct {
 
 // New makes the action.
 func New(o Options) (*HTTP, error) {
-	web, err := outbound.New(outbound.Options{Timeout: timeout, AllowPrivate: o.AllowPrivate, MaxBody: maxBody, Logger: o.Logger})
+	web, err := outbound.New(outbound.Options{Timeout: timeout, AllowPrivate: o.AllowPrivate, MaxBody: maxBody, Logger: o.Logger, Redact: []string{o.Bypass}})
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)
 	}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -35,7 +37,7 @@ type people struct {
 // add takes a person in once; the first mention of an address wins.
 func (p *people) add(place int, r recipient) {
 	r.Email = strings.TrimSpace(r.Email)
-	if !isAddress(r.Email) {
+	if !isAddress(r.Email) || !isDeliverable(r.Email) {
 		p.bad = append(p.bad, place)
 		return
 	}
@@ -126,7 +128,11 @@ func (p *people) readCSV(in io.Reader) error {
 	}
 	column := map[string]int{}
 	for i, name := range header {
-		column[strings.ToLower(strings.TrimSpace(name))] = i
+		name = strings.ToLower(strings.TrimSpace(name))
+		if _, twice := column[name]; twice && name != "" {
+			return fmt.Errorf("its first line names the column %s twice, so nobody knows which is meant", clip(name, 40))
+		}
+		column[name] = i
 	}
 	if _, ok := column["email"]; !ok {
 		return errors.New("its first line names no column email")
@@ -172,6 +178,25 @@ func isAddress(text string) bool {
 	return err == nil && parsed.Address == text && len(text) <= 254
 }
 
+// isDeliverable reports whether SendGrid takes an address that is one: it refuses a
+// whole request, a thousand people, for a single address that it does not like.
+func isDeliverable(email string) bool {
+	at := strings.LastIndexByte(email, '@')
+	local, host := email[:max(at, 0)], email[at+1:]
+	if len(local) > 64 || strings.ContainsFunc(email, func(r rune) bool { return r > '~' }) || !strings.Contains(host, ".") {
+		return false
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		plain := !strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+		})
+		if !plain || label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return false
+		}
+	}
+	return true
+}
+
 // language maps a language tag to one that mails are written in; English when in doubt.
 func language(tag string) string {
 	if primary, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(strings.TrimSpace(tag)), "_", "-"), "-"); primary == "ko" {
@@ -180,11 +205,19 @@ func language(tag string) string {
 	return "en"
 }
 
-// plainName leaves out what SendGrid refuses in a name, and line breaks.
+// plainName leaves out what SendGrid refuses in a name, line breaks, and what turns the
+// reading direction. A name in another encoding than UTF-8, as spreadsheets write it, is
+// none: people would see their own name broken.
 func plainName(name string) string {
+	if !utf8.ValidString(name) {
+		return ""
+	}
 	name = strings.Map(func(r rune) rune {
-		if r == ';' || r == ',' || r < ' ' {
+		switch {
+		case r == ';' || r == ',' || unicode.IsControl(r) || unicode.Is(unicode.Z, r):
 			return ' '
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
 		}
 		return r
 	}, name)

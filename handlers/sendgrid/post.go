@@ -43,9 +43,13 @@ func (c *Client) post(ctx context.Context, m *mail.SGMailV3) (string, error) {
 		return "", outbound.Doubt(fmt.Errorf("SendGrid gave no answer: %w", err))
 	}
 	header := http.Header(resp.Headers)
-	// A body that broke off after a 2xx changes nothing: it is empty anyway.
+	// A body that broke off after a 2xx changes nothing: it is empty anyway. SendGrid
+	// names what it took; a proxy's page or another server at that address does not.
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return header.Get("X-Message-Id"), nil
+		if id := header.Get("X-Message-Id"); id != "" {
+			return id, nil
+		}
+		return "", orchestrator.InDoubt(fmt.Errorf("what answered %d in place of SendGrid named no message (X-Message-Id), so the mail was probably not taken; check providers.sendgrid.base_url and what stands between", resp.StatusCode))
 	}
 	return "", outbound.Refused(outbound.Answer{Status: resp.StatusCode, Header: header}, true, refusal(resp))
 }

@@ -94,6 +94,7 @@ func (e *Engine) within(ctx context.Context, t Task) (rec orchestrator.Record, o
 	answered := make(chan answer, 1)
 	go func() {
 		rec, outcome := e.perform(ctx, t)
+		plainTexts(&rec)
 		answered <- answer{rec, outcome}
 	}()
 	select {
