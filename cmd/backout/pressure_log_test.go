@@ -153,7 +153,11 @@ func TestPressure_logAtItsLimit(t *testing.T) {
 	s.mustSay("note INC-1 a restart on a full log")
 	s.fillWithWords()
 	s.waitReadyz(http.StatusServiceUnavailable, "the log is full")
-	if text, ok := s.say("ack INC-1"); ok || !strings.Contains(text, "the log is full") {
+	text, ok := s.say("ack INC-1")
+	if ok { // it is a few bytes shorter than the shortest note, and may just have fitted
+		text, ok = s.say("ack INC-1")
+	}
+	if ok || !strings.Contains(text, "the log is full") {
 		t.Errorf("a command on a full log: %t %s", ok, text)
 	}
 	s.backout.stop(t)
