@@ -105,6 +105,9 @@ func compactCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "compact", Short: "Make the state's file small again, while Backout is stopped", Args: exactly(0), Example: "  backout compact --data backout-data",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := holdsBackout(data); err != nil {
+				return err
+			}
 			before, after, err := store.Compact(filepath.Join(data, "state.db"))
 			if err != nil {
 				return err

@@ -31,6 +31,9 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 	if err != nil {
 		return 0, 0, err
 	}
+	if err := o.beginsWhole(ctx, ends); err != nil {
+		return 0, 0, err
+	}
 	reader, err := o.chainFrom(ends)
 	if err != nil {
 		return 0, 0, err
@@ -54,6 +57,24 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 	return from, reader.Seq, nil
 }
 
+// beginsWhole refuses a log whose beginning is gone: it begins after the mark up to
+// which it was trimmed, or with the entry that says which log it goes on from.
+func (o *offline) beginsWhole(ctx context.Context, ends orchestrator.LogEnds) error {
+	if ends.First <= ends.Trimmed+1 {
+		return nil
+	}
+	if ends.First <= ends.Last {
+		batch, err := o.readSome(ctx, ends.First)
+		if err != nil {
+			return err
+		}
+		if env, err := orchestrator.DecodeEnvelope(batch[0].Data); err == nil && len(env.Records) > 0 && env.Records[0].Genesis != nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("the log has lost entries: those from %d to %d are missing", ends.Trimmed+1, ends.First-1)
+}
+
 // readSome reads the next entries, which are there; a server of a cluster that
 // lags is waited for.
 func (o *offline) readSome(ctx context.Context, from uint64) (batch []orchestrator.Entry, err error) {
@@ -63,13 +84,16 @@ func (o *offline) readSome(ctx context.Context, from uint64) (batch []orchestrat
 	defer again.Stop()
 	for {
 		batch, err = o.bus.Read(ctx, from, readBatch)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("the log has lost entries: entry %d should be there and cannot be read", from)
+		}
 		if err != nil || len(batch) > 0 {
 			return batch, err
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("entry %d cannot be read although the log has it: %w", from, ctx.Err())
+			return nil, fmt.Errorf("the log has lost entries: entry %d should be there and cannot be read", from)
 		}
 	}
 }
@@ -114,6 +138,9 @@ func (o *offline) verify(ctx context.Context) (verified, error) {
 		return v, err
 	}
 	v.Cursor = meta.Cursor
+	if err := o.store.Check(); err != nil { // first: what is compared with it would be blamed on the log
+		return v, err
+	}
 	v.From, v.To, err = o.entries(ctx, func(e orchestrator.Entry, chain string) error {
 		v.Chain = chain
 		if e.Seq == meta.Cursor {
@@ -133,7 +160,7 @@ func (o *offline) verify(ctx context.Context) (verified, error) {
 	if !v.Matches {
 		return v, fmt.Errorf("the log was changed: the chain at entry %d is not what it was when it was folded", v.Cursor)
 	}
-	return v, o.store.Check()
+	return v, nil
 }
 
 func (o *offline) compareAt(seq uint64, chain string) error {
@@ -201,7 +228,7 @@ func (o *offline) replay(ctx context.Context) (sum string, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	again := &offline{bus: o.bus}
 	defer func() { err = errors.Join(err, again.close()) }()
-	if err := again.openStore(dir); err != nil {
+	if err := again.newStore(dir); err != nil {
 		return "", err
 	}
 	if _, err := again.readAll(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -60,8 +61,29 @@ func (o *offline) dial(cfg *configs.Config) (err error) {
 	return nil
 }
 
+// holdsBackout refuses a folder in which no Backout has run: opening it would make a new
+// one there, and say of its empty log that it is whole.
+func holdsBackout(data string) error {
+	for _, name := range []string{"state.db", "nats"} {
+		if _, err := os.Stat(filepath.Join(data, name)); err == nil {
+			return nil
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("looking into the data folder: %w", err)
+		}
+	}
+	return fmt.Errorf("there is no Backout in %s: it has neither state.db nor nats; name its data folder with --data, or its configuration with --config", data)
+}
+
 // openStore opens the state, which fails while a Backout runs on it.
-func (o *offline) openStore(data string) (err error) {
+func (o *offline) openStore(data string) error {
+	if err := holdsBackout(data); err != nil {
+		return err
+	}
+	return o.newStore(data)
+}
+
+// newStore opens the state of a folder that may be empty.
+func (o *offline) newStore(data string) (err error) {
 	o.data = data
 	o.store, err = store.Open(filepath.Join(data, "state.db"))
 	if err == nil {

@@ -213,6 +213,9 @@ func (e *Engine) run(ctx context.Context) error {
 	if err := e.catchUp(ctx); err != nil {
 		return err
 	}
+	if err := e.claimsKept(ctx); err != nil {
+		return err
+	}
 	for _, in := range []*ingress{e.events, e.words, e.admin} {
 		e.tasks.Go(in.run)
 	}
