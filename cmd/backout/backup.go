@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -66,9 +67,13 @@ const backupWait = 30 * time.Minute
 func (c *client) download(ctx context.Context, path string) (orchestrator.Meta, error) {
 	ctx, cancel := context.WithTimeout(ctx, backupWait)
 	defer cancel()
+	// A device or a folder would be replaced by the file, or stand in its way at the end.
+	if info, err := os.Stat(path); path == "" || err == nil && !info.Mode().IsRegular() {
+		return orchestrator.Meta{}, usageError{fmt.Errorf("%q is no file to write a backup into; name a file, new or an old backup to replace", path)}
+	}
 	tmp := path + ".new"
 	if err := c.fetch(ctx, "/api/v1/backup", tmp); err != nil {
-		return orchestrator.Meta{}, errors.Join(err, os.Remove(tmp))
+		return orchestrator.Meta{}, errors.Join(err, removeIfThere(tmp))
 	}
 	meta, err := store.Examine(tmp)
 	if err != nil {
@@ -90,14 +95,32 @@ func (c *client) fetch(ctx context.Context, from, path string) error {
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return fmt.Errorf("%s answers %s: %s", c.base, resp.Status, why)
+		var said struct {
+			Error string `json:"error"`
+		}
+		if json.Unmarshal(why, &said) != nil || said.Error == "" {
+			said.Error = "answers " + resp.Status + "; is that the admin address of a Backout?"
+		}
+		return fmt.Errorf("%s: %s", c.base, said.Error)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing the backup: %w", err)
 	}
-	_, err = io.Copy(f, resp.Body)
-	return errors.Join(err, f.Sync(), f.Close())
+	if _, err := io.Copy(f, resp.Body); err != nil {
+		return errors.Join(fmt.Errorf("writing the backup, of which nothing is kept: %w", err), f.Close())
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("writing the backup: %w", err)
+	}
+	return nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing what was written of it: %w", err)
+	}
+	return nil
 }
 
 func compactCommand() *cobra.Command {

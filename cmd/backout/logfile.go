@@ -31,10 +31,7 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := o.beginsWhole(ctx, ends); err != nil {
-		return 0, 0, err
-	}
-	reader, err := o.chainFrom(ends)
+	reader, err := o.chainFrom(ctx, ends)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -57,22 +54,21 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 	return from, reader.Seq, nil
 }
 
-// beginsWhole refuses a log whose beginning is gone: it begins after the mark up to
-// which it was trimmed, or with the entry that says which log it goes on from.
-func (o *offline) beginsWhole(ctx context.Context, ends orchestrator.LogEnds) error {
-	if ends.First <= ends.Trimmed+1 {
-		return nil
-	}
+// followsFrom is a reader of a log that goes on from another one: its first entry says
+// from where. No other log begins after the mark up to which it was trimmed.
+func (o *offline) followsFrom(ctx context.Context, ends orchestrator.LogEnds) (*orchestrator.ChainReader, error) {
 	if ends.First <= ends.Last {
 		batch, err := o.readSome(ctx, ends.First)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if env, err := orchestrator.DecodeEnvelope(batch[0].Data); err == nil && len(env.Records) > 0 && env.Records[0].Genesis != nil {
-			return nil
+		env, err := orchestrator.DecodeEnvelope(batch[0].Data)
+		if err == nil && len(env.Records) > 0 && env.Records[0].Genesis != nil && env.Records[0].Genesis.After != nil {
+			after := env.Records[0].Genesis.After
+			return &orchestrator.ChainReader{Seq: after.Seq, Chain: after.Chain}, nil
 		}
 	}
-	return fmt.Errorf("the log has lost entries: those from %d to %d are missing", ends.Trimmed+1, ends.First-1)
+	return nil, fmt.Errorf("the log has lost entries: those from %d to %d are missing", ends.Trimmed+1, ends.First-1)
 }
 
 // readSome reads the next entries, which are there; a server of a cluster that
@@ -99,9 +95,12 @@ func (o *offline) readSome(ctx context.Context, from uint64) (batch []orchestrat
 }
 
 // chainFrom is a reader at the first entry whose chain is known.
-func (o *offline) chainFrom(ends orchestrator.LogEnds) (*orchestrator.ChainReader, error) {
-	if ends.First <= 1 && ends.Trimmed == 0 {
+func (o *offline) chainFrom(ctx context.Context, ends orchestrator.LogEnds) (*orchestrator.ChainReader, error) {
+	switch {
+	case ends.First <= 1 && ends.Trimmed == 0:
 		return &orchestrator.ChainReader{}, nil
+	case ends.First > ends.Trimmed+1:
+		return o.followsFrom(ctx, ends)
 	}
 	var found orchestrator.Checkpoint
 	version := 0
@@ -199,6 +198,10 @@ hashes is the one the state was folded from. Also checks the state's own file.`,
 					return fmt.Errorf("%w. See README, \"When the log is damaged\"", err)
 				}
 				return (&clientFlags{json: output}).show(c.OutOrStdout(), v, func() error {
+					if v.From > v.To {
+						_, err := fmt.Fprintf(c.OutOrStdout(), "The log was trimmed up to the state, so there was nothing to compare; the state is at entry %d and its file is whole.\n", v.Cursor)
+						return err
+					}
 					_, err := fmt.Fprintf(c.OutOrStdout(), "Entries %d to %d are whole and unchanged; the state is at entry %d and its file is whole.\n", v.From, v.To, v.Cursor)
 					return err
 				})

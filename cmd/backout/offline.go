@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/nats-io/nats.go"
 
@@ -49,7 +51,7 @@ func (o *offline) dial(cfg *configs.Config) (err error) {
 	} else {
 		var s *bus.Server
 		if s, err = bus.StartServer(bus.ServerOptions{Dir: filepath.Join(cfg.Instance.Data, "nats"), Listen: "off"}); err != nil {
-			return err
+			return ownFolder(cfg.Instance.Data, err)
 		}
 		o.closing = append(o.closing, func() error { s.Close(); return nil })
 		o.nc, err = s.Connect()
@@ -68,7 +70,7 @@ func holdsBackout(data string) error {
 		if _, err := os.Stat(filepath.Join(data, name)); err == nil {
 			return nil
 		} else if !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("looking into the data folder: %w", err)
+			return ownFolder(data, fmt.Errorf("looking into the data folder: %w", err))
 		}
 	}
 	return fmt.Errorf("there is no Backout in %s: it has neither state.db nor nats; name its data folder with --data, or its configuration with --config", data)
@@ -88,6 +90,15 @@ func (o *offline) newStore(data string) (err error) {
 	o.store, err = store.Open(filepath.Join(data, "state.db"))
 	if err == nil {
 		o.closing = append(o.closing, o.store.Close)
+	}
+	return ownFolder(data, err)
+}
+
+// ownFolder says of an error about a file that may not be written whose the data folder
+// must be.
+func ownFolder(data string, err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w; %s and everything in it must be writable by the user that runs Backout, who is uid %d here", err, data, os.Getuid())
 	}
 	return err
 }

@@ -69,7 +69,7 @@ func writeSynced(path string, r io.Reader) error {
 func Examine(path string) (orchestrator.Meta, error) {
 	db, err := opened(path, options())
 	if err != nil {
-		return orchestrator.Meta{}, fmt.Errorf("%s is no whole copy of a store: %w", path, plainly(err))
+		return orchestrator.Meta{}, fmt.Errorf("it is no whole copy of a store: %w", plainly(err))
 	}
 	s := &Store{db: db}
 	var meta orchestrator.Meta
@@ -84,7 +84,7 @@ func Examine(path string) (orchestrator.Meta, error) {
 		err = errors.New("it holds no state")
 	}
 	if err != nil {
-		return meta, errors.Join(fmt.Errorf("examining the copy %s: %w", path, err), db.Close())
+		return meta, errors.Join(fmt.Errorf("examining the copy: %w", err), db.Close())
 	}
 	return meta, db.Close()
 }
