@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -83,25 +82,22 @@ func (c *client) download(ctx context.Context, path string) (orchestrator.Meta, 
 }
 
 func (c *client) fetch(ctx context.Context, from, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+from, nil)
+	base, err := c.address()
 	if err != nil {
-		return fmt.Errorf("building the request to %s: %w", c.base, err)
+		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	resp, err := (&http.Client{Timeout: backupWait}).Do(req)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+from, nil)
 	if err != nil {
-		return fmt.Errorf("no Backout answers at %s (%w); start one with `backout serve`, or name it with --server", c.base, err)
+		return fmt.Errorf("building the request to %s: %w", base, err)
+	}
+	resp, err := (&http.Client{Timeout: backupWait}).Do(c.authorized(req))
+	if err != nil {
+		return c.unanswered(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		var said struct {
-			Error string `json:"error"`
-		}
-		if json.Unmarshal(why, &said) != nil || said.Error == "" {
-			said.Error = "answers " + resp.Status + "; is that the admin address of a Backout?"
-		}
-		return fmt.Errorf("%s: %s", c.base, said.Error)
+		return c.refused(resp.Status, why)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

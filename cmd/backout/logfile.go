@@ -295,7 +295,10 @@ func (o *offline) export(ctx context.Context, w io.Writer) error {
 		if !json.Valid(e.Data) {
 			line.Body, _ = json.Marshal(string(e.Data))
 		}
-		return enc.Encode(line)
+		if err := enc.Encode(line); err != nil {
+			return fmt.Errorf("writing entry %d of the export: %w", e.Seq, err)
+		}
+		return nil
 	})
 	return err
 }
