@@ -110,6 +110,8 @@ func plainFlag(c *cobra.Command, err error) string {
 		reason = "write a time such as 90s, 30m or 48h"
 	case "int", "int64", "uint64":
 		reason = "write a whole number"
+	case "intSlice":
+		reason = "write whole numbers, joined by commas"
 	case "bool":
 		reason = "write true or false, or the flag alone"
 	}

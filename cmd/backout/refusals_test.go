@@ -41,6 +41,8 @@ func TestRefusals(t *testing.T) {
 		{[]string{"shadow", "right", "INC-1", "back", "x"}, 2, "takes at most 2 argument(s), got 3"},
 		{[]string{"changes", "shop", "--since", "yesterday"}, 2, "write a time such as 90s, 30m or 48h"},
 		{[]string{"sandbox", "--base-port", "x"}, 2, "write a whole number"},
+		{[]string{"bench", "latency", "--rate", "x"}, 2, "write whole numbers"},
+		{[]string{"log", "redact", "0", "--reason", "x"}, 2, "entries are counted from 1"},
 		{[]string{"serve", "--nats-url", ""}, 2, "--nats-url is given and empty"},
 	} {
 		var out, said bytes.Buffer

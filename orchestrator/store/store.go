@@ -31,7 +31,7 @@ type Store struct {
 }
 
 // ErrSchema means that the file was written by a newer version.
-var ErrSchema = errors.New("the store was written by a newer version of Backout")
+var ErrSchema = errors.New("the store was written by a newer version of Backout; install that one or a newer, nothing was changed here")
 
 // Open opens or creates the store at path. It fails after a second when another
 // process has it open.
