@@ -94,7 +94,7 @@ func TestLog_verifyExportRedact(t *testing.T) {
 	if strings.Contains(after, pasted) || !strings.Contains(after, "redacted_sum") {
 		t.Error("the words are still in the log, or nobody can tell that some were taken out")
 	}
-	s.cli("log", "verify", "--replay", "--data", s.path("data"))
+	s.cli("log", "verify", "--data", s.path("data"))
 	s.restart("")
 	inc := s.incident("INC-1")
 	if inc.ID == "" || strings.Contains(told(&inc), pasted) || strings.Contains(inc.Title, pasted) {
