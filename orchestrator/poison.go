@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strconv"
 
@@ -19,7 +18,7 @@ const (
 )
 
 // ErrStore means that the store broke under the fold: damage, not a bad record.
-var ErrStore = errors.New("the state's file is damaged; move state.db out of the data folder and start Backout again: it is made anew from the log, nothing is lost")
+var ErrStore = errors.New("the state's file is damaged; move state.db out of the data folder and start Backout again: it is made anew from the log")
 
 // opened decodes an entry; one that cannot be is quarantined and has no records.
 func (p *pass) opened(e Entry) *Envelope {
@@ -101,7 +100,7 @@ func (p *pass) safely(fn func() error) (cause string, err error) {
 // that asked for it by debug.SetPanicOnFault outlive one.
 func Faulted(recovered any) bool {
 	_, faulted := recovered.(interface {
-		runtime.Error
+		RuntimeError()
 		Addr() uintptr
 	})
 	return faulted

@@ -24,8 +24,7 @@ func (c *client) address() (string, error) {
 
 // unanswered is why nobody was heard, without the address that is said already.
 func (c *client) unanswered(err error) error {
-	var asked *url.Error
-	if errors.As(err, &asked) {
+	if asked, ok := errors.AsType[*url.Error](err); ok {
 		if asked.Timeout() {
 			return fmt.Errorf("%s did not answer in time; is it a Backout, and is its disk well? `backout doctor` looks", c.base)
 		}

@@ -95,6 +95,9 @@ func TestLog_verifyExportRedact(t *testing.T) {
 		t.Error("the words are still in the log, or nobody can tell that some were taken out")
 	}
 	s.cli("log", "verify", "--data", s.path("data"))
+	if said := s.cliFails("log", "verify", "--replay", "--data", s.path("data")); !strings.Contains(said, "keep state.db") {
+		t.Errorf("the state that knows more than a redacted log is to be thrown away: %s", said)
+	}
 	s.restart("")
 	inc := s.incident("INC-1")
 	if inc.ID == "" || strings.Contains(told(&inc), pasted) || strings.Contains(inc.Title, pasted) {

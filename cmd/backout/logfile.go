@@ -243,9 +243,28 @@ func (o *offline) replay(ctx context.Context) (sum string, err error) {
 	}
 	cursor, got, err := again.store.Hash()
 	if err == nil && (cursor != at || got != want) {
-		err = fmt.Errorf("folded again, the log gives another state: %.16s at entry %d instead of %.16s at %d. The log is whole, so the state is to be made anew: stop Backout, move state.db away, and start it", got, cursor, want, at)
+		err = o.anotherState(ctx, fmt.Sprintf("folded again, the log gives another state: %.16s at entry %d instead of %.16s at %d", got, cursor, want, at))
 	}
 	return got, err
+}
+
+// anotherState says what to do about a log that gives another state than the one there is.
+// A redacted log may give one by right, and then the state there is must not be thrown away.
+func (o *offline) anotherState(ctx context.Context, what string) error {
+	var redacted uint64
+	_, _, err := o.entries(ctx, func(e orchestrator.Entry, _ string) error {
+		if e.Sum != "" && redacted == 0 {
+			redacted = e.Seq
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case redacted > 0:
+		return fmt.Errorf("%s. Entry %d was redacted, and its words may have decided something, so the state there is counts: keep state.db, and take a backup of it", what, redacted)
+	}
+	return fmt.Errorf("%s. The log is whole, so the state is to be made anew: stop Backout, move state.db away, and start it", what)
 }
 
 // with opens store and log for the time of fn.

@@ -150,7 +150,7 @@ func (r *reading) misspelt() error {
 	}
 	number = strings.TrimLeft(number, "-_#:.–")
 	bare := number == text
-	if n, err := strconv.ParseUint(number, 10, 64); err != nil || n == 0 || bare && !numberless(r.verb.name) {
+	if number == "" || strings.Trim(number, "0123456789") != "" || bare && !numberless(r.verb.name) {
 		return nil
 	}
 	return fmt.Errorf("%q is no incident, so nothing was done; did you mean INC-%s?", clip(r.rest[0].text, 40), number)

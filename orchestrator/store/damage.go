@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"runtime/debug"
 
 	"go.etcd.io/bbolt"
@@ -16,7 +15,12 @@ import (
 // broken is what bbolt panicked with on a file that it cannot make sense of.
 type broken struct{ cause any }
 
-func (b broken) Error() string { return fmt.Sprint(b.cause) }
+func (b broken) Error() string {
+	if orchestrator.Faulted(b.cause) {
+		return "a page of it is missing, or says nothing sensible"
+	}
+	return fmt.Sprint(b.cause)
+}
 
 // blame says of a panic of bbolt that it is the file's, so that nobody takes it for a
 // mistake of whoever reads. It is to be deferred around bbolt alone.
@@ -35,7 +39,7 @@ func Damage(recovered any) error {
 		return fmt.Errorf("%w (%w)", orchestrator.ErrStore, b)
 	}
 	if orchestrator.Faulted(recovered) {
-		return fmt.Errorf("%w (%w)", orchestrator.ErrStore, recovered.(runtime.Error))
+		return fmt.Errorf("%w (a page of it is missing, or says nothing sensible)", orchestrator.ErrStore)
 	}
 	return nil
 }

@@ -227,7 +227,7 @@ func (s *Store) Check() error {
 		return nil
 	})
 	if first != nil {
-		return fmt.Errorf("%w (%d faults, the first: %.200s)", orchestrator.ErrStore, found, first)
+		return fmt.Errorf("%w (%d faults, the first: %.200s)", orchestrator.ErrStore, found, first.Error())
 	}
 	return err
 }
