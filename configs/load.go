@@ -86,6 +86,11 @@ func (r *reader) document(data []byte, v reflect.Value, path string) {
 		r.problems = append(r.problems, Problem{File: r.file, Message: "the file is over 1 MiB", Fix: "is it the right one?"})
 		return
 	}
+	data, problem := r.plainText(data)
+	if problem != nil {
+		r.problems = append(r.problems, *problem)
+		return
+	}
 	body, problem := r.parse(data)
 	if problem != nil {
 		r.problems = append(r.problems, *problem)

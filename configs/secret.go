@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -99,7 +100,10 @@ func (c *Config) Resolve() error {
 			continue
 		}
 		secret.value = func() string { return value }
+		c.warnOfReaders(path, secret.ref)
 	}
+	c.source.sort(c.Warnings)
+	c.Warnings = slices.Compact(c.Warnings)
 	if len(problems) == 0 {
 		return nil
 	}

@@ -23,6 +23,7 @@ func (c *Config) Validate() error {
 	k.polled()
 	k.policies()
 	k.silences()
+	k.lookalikes()
 	c.source.sort(k.problems)
 	c.source.sort(k.warnings)
 	c.Warnings = k.warnings

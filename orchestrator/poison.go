@@ -18,7 +18,7 @@ const (
 )
 
 // ErrStore means that the store broke under the fold: damage, not a bad record.
-var ErrStore = errors.New("the store broke; stop Backout, move state.db away and start again: it is folded anew from the log")
+var ErrStore = errors.New("the state's file is damaged; move state.db out of the data folder and start Backout again: it is made anew from the log")
 
 // opened decodes an entry; one that cannot be is quarantined and has no records.
 func (p *pass) opened(e Entry) *Envelope {
@@ -88,11 +88,22 @@ func (p *pass) safely(fn func() error) (cause string, err error) {
 			return
 		}
 		cause = clip(fmt.Sprint(broke), 200)
-		if p.s.watch.busy {
+		if p.s.watch.busy || Faulted(broke) {
 			cause, err = "", fmt.Errorf("%w (%s)", ErrStore, cause)
 		}
 	}()
 	return "", fn()
+}
+
+// Faulted reports whether what was recovered is a fault at a real address: what was read
+// from the view is memory of the store's file, and the file is damaged. Only goroutines
+// that asked for it by debug.SetPanicOnFault outlive one.
+func Faulted(recovered any) bool {
+	_, faulted := recovered.(interface {
+		RuntimeError()
+		Addr() uintptr
+	})
+	return faulted
 }
 
 // show shows an incident in the chat.

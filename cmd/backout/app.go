@@ -86,7 +86,7 @@ func (a *app) start(ctx context.Context) error {
 	}
 	st, err := a.openStore(ctx)
 	if err != nil {
-		return err
+		return ownFolder(a.cfg.Instance.Data, err)
 	}
 	a.store = st
 	docs, err := compiledDocs(a.o.Workflows)
@@ -270,6 +270,7 @@ func (a *app) listen(name, addr string, h http.Handler) (net.Listener, error) {
 		return nil, fmt.Errorf("opening %s on %s: %w; is another Backout running? Choose another address in the configuration or by flag", name, addr, err)
 	}
 	srv := gateway.Server(addr, h)
+	srv.ErrorLog = slog.NewLogLogger(a.o.Logger.Handler(), slog.LevelError)
 	go func() {
 		if err := srv.Serve(gateway.Limited(ln, gateway.Connections)); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			a.o.Logger.Error("a listener stopped", "listener", name, "error", err)

@@ -66,9 +66,13 @@ const backupWait = 30 * time.Minute
 func (c *client) download(ctx context.Context, path string) (orchestrator.Meta, error) {
 	ctx, cancel := context.WithTimeout(ctx, backupWait)
 	defer cancel()
+	// A device or a folder would be replaced by the file, or stand in its way at the end.
+	if info, err := os.Stat(path); path == "" || err == nil && !info.Mode().IsRegular() {
+		return orchestrator.Meta{}, usageError{fmt.Errorf("%q is no file to write a backup into; name a file, new or an old backup to replace", path)}
+	}
 	tmp := path + ".new"
 	if err := c.fetch(ctx, "/api/v1/backup", tmp); err != nil {
-		return orchestrator.Meta{}, errors.Join(err, os.Remove(tmp))
+		return orchestrator.Meta{}, errors.Join(err, removeIfThere(tmp))
 	}
 	meta, err := store.Examine(tmp)
 	if err != nil {
@@ -78,26 +82,41 @@ func (c *client) download(ctx context.Context, path string) (orchestrator.Meta, 
 }
 
 func (c *client) fetch(ctx context.Context, from, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+from, nil)
+	base, err := c.address()
 	if err != nil {
-		return fmt.Errorf("building the request to %s: %w", c.base, err)
+		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	resp, err := (&http.Client{Timeout: backupWait}).Do(req)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+from, nil)
 	if err != nil {
-		return fmt.Errorf("no Backout answers at %s (%w); start one with `backout serve`, or name it with --server", c.base, err)
+		return fmt.Errorf("building the request to %s: %w", base, err)
+	}
+	resp, err := (&http.Client{Timeout: backupWait}).Do(c.authorized(req))
+	if err != nil {
+		return c.unanswered(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return fmt.Errorf("%s answers %s: %s", c.base, resp.Status, why)
+		return c.refused(resp.Status, why)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing the backup: %w", err)
 	}
-	_, err = io.Copy(f, resp.Body)
-	return errors.Join(err, f.Sync(), f.Close())
+	if _, err := io.Copy(f, resp.Body); err != nil {
+		return errors.Join(fmt.Errorf("writing the backup, of which nothing is kept: %w", err), f.Close())
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("writing the backup: %w", err)
+	}
+	return nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing what was written of it: %w", err)
+	}
+	return nil
 }
 
 func compactCommand() *cobra.Command {
@@ -105,6 +124,9 @@ func compactCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "compact", Short: "Make the state's file small again, while Backout is stopped", Args: exactly(0), Example: "  backout compact --data backout-data",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := holdsBackout(data); err != nil {
+				return err
+			}
 			before, after, err := store.Compact(filepath.Join(data, "state.db"))
 			if err != nil {
 				return err

@@ -65,11 +65,10 @@ func (f *clientFlags) client() *client {
 
 // get reads path into v.
 func (c *client) get(ctx context.Context, path string, query url.Values, v any) error {
-	target := c.base + path
 	if len(query) > 0 {
-		target += "?" + query.Encode()
+		path += "?" + query.Encode()
 	}
-	return c.call(ctx, http.MethodGet, target, nil, v)
+	return c.call(ctx, http.MethodGet, path, nil, v)
 }
 
 func (c *client) post(ctx context.Context, path string, body, v any) error {
@@ -77,21 +76,22 @@ func (c *client) post(ctx context.Context, path string, body, v any) error {
 	if err != nil {
 		return fmt.Errorf("encoding the request: %w", err)
 	}
-	return c.call(ctx, http.MethodPost, c.base+path, data, v)
+	return c.call(ctx, http.MethodPost, path, data, v)
 }
 
-func (c *client) call(ctx context.Context, method, target string, body []byte, v any) error {
-	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+func (c *client) call(ctx context.Context, method, path string, body []byte, v any) error {
+	base, err := c.address()
 	if err != nil {
-		return fmt.Errorf("building the request to %s: %w", target, err)
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("building the request to %s: %w", base+path, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Do(c.authorized(req))
 	if err != nil {
-		return fmt.Errorf("no Backout answers at %s (%w); start one with `backout serve`, or name it with --server", c.base, err)
+		return c.unanswered(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
@@ -99,16 +99,10 @@ func (c *client) call(ctx context.Context, method, target string, body []byte, v
 		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		var e struct {
-			Error string `json:"error"`
-		}
-		if json.Unmarshal(data, &e) != nil || e.Error == "" {
-			e.Error = strings.TrimSpace(string(data))
-		}
-		return fmt.Errorf("%s", e.Error)
+		return c.refused(resp.Status, data)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
+		return c.stranger("does not answer as a Backout does")
 	}
 	return nil
 }

@@ -85,12 +85,19 @@ func TestLog_verifyExportRedact(t *testing.T) {
 	if said := s.cliFails("log", "redact", "1", "--reason", "x", "--data", s.path("data")); !strings.Contains(said, "order of the log") {
 		t.Errorf("genesis may be redacted: %s", said)
 	}
+	documents := seqOf(t, s.cli("log", "export", "--data", s.path("data")), `"kind":"playbook"`)
+	if said := s.cliFails("log", "redact", documents, "--reason", "x", "--data", s.path("data")); !strings.Contains(said, "another state") {
+		t.Errorf("what later entries are folded with may be redacted: %s", said)
+	}
 	s.cli("log", "redact", seq, "--reason", "a password was pasted", "--data", s.path("data"))
 	after := s.cli("log", "export", "--data", s.path("data"))
 	if strings.Contains(after, pasted) || !strings.Contains(after, "redacted_sum") {
 		t.Error("the words are still in the log, or nobody can tell that some were taken out")
 	}
 	s.cli("log", "verify", "--data", s.path("data"))
+	if said := s.cliFails("log", "verify", "--replay", "--data", s.path("data")); !strings.Contains(said, "keep state.db") {
+		t.Errorf("the state that knows more than a redacted log is to be thrown away: %s", said)
+	}
 	s.restart("")
 	inc := s.incident("INC-1")
 	if inc.ID == "" || strings.Contains(told(&inc), pasted) || strings.Contains(inc.Title, pasted) {

@@ -163,6 +163,9 @@ func (u *checkup) running(c *cobra.Command, cf *clientFlags) {
 	}
 	u.found(foundOK, "Backout at %s is ready; log: %s", cf.server, notes["sync"])
 	u.found(foundOK, "the log takes %s", notes["log"])
+	if why := notes["paused"]; why != "" {
+		u.found(foundFix, "everything is paused %s; no effect begins until somebody says `backout unpause`", why)
+	}
 	u.watching(c, cf)
 }
 

@@ -31,7 +31,7 @@ type initFlags struct {
 func initCommand() *cobra.Command {
 	var f initFlags
 	c := &cobra.Command{
-		Use: "init [DIR]", Short: "Set Backout up: read your Vercel account, make the webhook, write backout.yaml", Args: cobra.MaximumNArgs(1),
+		Use: "init [DIR]", Short: "Set Backout up: read your Vercel account, make the webhook, write backout.yaml", Args: atMost(1),
 		Long: `Read what a Vercel token can reach, pick projects, read their domains, make the
 webhook and keep its secret, and write backout.yaml (mode shadow: nothing is changed
 outside but that webhook) and people.yaml into DIR, or here. Then it prints what to

@@ -31,7 +31,7 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 	if err != nil {
 		return 0, 0, err
 	}
-	reader, err := o.chainFrom(ends)
+	reader, err := o.chainFrom(ctx, ends)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -54,6 +54,23 @@ func (o *offline) entries(ctx context.Context, fn func(orchestrator.Entry, strin
 	return from, reader.Seq, nil
 }
 
+// followsFrom is a reader of a log that goes on from another one: its first entry says
+// from where. No other log begins after the mark up to which it was trimmed.
+func (o *offline) followsFrom(ctx context.Context, ends orchestrator.LogEnds) (*orchestrator.ChainReader, error) {
+	if ends.First <= ends.Last {
+		batch, err := o.readSome(ctx, ends.First)
+		if err != nil {
+			return nil, err
+		}
+		env, err := orchestrator.DecodeEnvelope(batch[0].Data)
+		if err == nil && len(env.Records) > 0 && env.Records[0].Genesis != nil && env.Records[0].Genesis.After != nil {
+			after := env.Records[0].Genesis.After
+			return &orchestrator.ChainReader{Seq: after.Seq, Chain: after.Chain}, nil
+		}
+	}
+	return nil, fmt.Errorf("the log has lost entries: those from %d to %d are missing", ends.Trimmed+1, ends.First-1)
+}
+
 // readSome reads the next entries, which are there; a server of a cluster that
 // lags is waited for.
 func (o *offline) readSome(ctx context.Context, from uint64) (batch []orchestrator.Entry, err error) {
@@ -63,21 +80,27 @@ func (o *offline) readSome(ctx context.Context, from uint64) (batch []orchestrat
 	defer again.Stop()
 	for {
 		batch, err = o.bus.Read(ctx, from, readBatch)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("the log has lost entries: entry %d should be there and cannot be read", from)
+		}
 		if err != nil || len(batch) > 0 {
 			return batch, err
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("entry %d cannot be read although the log has it: %w", from, ctx.Err())
+			return nil, fmt.Errorf("the log has lost entries: entry %d should be there and cannot be read", from)
 		}
 	}
 }
 
 // chainFrom is a reader at the first entry whose chain is known.
-func (o *offline) chainFrom(ends orchestrator.LogEnds) (*orchestrator.ChainReader, error) {
-	if ends.First <= 1 && ends.Trimmed == 0 {
+func (o *offline) chainFrom(ctx context.Context, ends orchestrator.LogEnds) (*orchestrator.ChainReader, error) {
+	switch {
+	case ends.First <= 1 && ends.Trimmed == 0:
 		return &orchestrator.ChainReader{}, nil
+	case ends.First > ends.Trimmed+1:
+		return o.followsFrom(ctx, ends)
 	}
 	var found orchestrator.Checkpoint
 	version := 0
@@ -114,6 +137,9 @@ func (o *offline) verify(ctx context.Context) (verified, error) {
 		return v, err
 	}
 	v.Cursor = meta.Cursor
+	if err := o.store.Check(); err != nil { // first: what is compared with it would be blamed on the log
+		return v, err
+	}
 	v.From, v.To, err = o.entries(ctx, func(e orchestrator.Entry, chain string) error {
 		v.Chain = chain
 		if e.Seq == meta.Cursor {
@@ -133,7 +159,7 @@ func (o *offline) verify(ctx context.Context) (verified, error) {
 	if !v.Matches {
 		return v, fmt.Errorf("the log was changed: the chain at entry %d is not what it was when it was folded", v.Cursor)
 	}
-	return v, o.store.Check()
+	return v, nil
 }
 
 func (o *offline) compareAt(seq uint64, chain string) error {
@@ -172,6 +198,10 @@ hashes is the one the state was folded from. Also checks the state's own file.`,
 					return fmt.Errorf("%w. See README, \"When the log is damaged\"", err)
 				}
 				return (&clientFlags{json: output}).show(c.OutOrStdout(), v, func() error {
+					if v.From > v.To {
+						_, err := fmt.Fprintf(c.OutOrStdout(), "The log was trimmed up to the state, so there was nothing to compare; the state is at entry %d and its file is whole.\n", v.Cursor)
+						return err
+					}
 					_, err := fmt.Fprintf(c.OutOrStdout(), "Entries %d to %d are whole and unchanged; the state is at entry %d and its file is whole.\n", v.From, v.To, v.Cursor)
 					return err
 				})
@@ -201,7 +231,7 @@ func (o *offline) replay(ctx context.Context) (sum string, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	again := &offline{bus: o.bus}
 	defer func() { err = errors.Join(err, again.close()) }()
-	if err := again.openStore(dir); err != nil {
+	if err := again.newStore(dir); err != nil {
 		return "", err
 	}
 	if _, err := again.readAll(ctx); err != nil {
@@ -213,9 +243,28 @@ func (o *offline) replay(ctx context.Context) (sum string, err error) {
 	}
 	cursor, got, err := again.store.Hash()
 	if err == nil && (cursor != at || got != want) {
-		err = fmt.Errorf("folded again, the log gives another state: %.16s at entry %d instead of %.16s at %d. The log is whole, so the state is to be made anew: stop Backout, move state.db away, and start it", got, cursor, want, at)
+		err = o.anotherState(ctx, fmt.Sprintf("folded again, the log gives another state: %.16s at entry %d instead of %.16s at %d", got, cursor, want, at))
 	}
 	return got, err
+}
+
+// anotherState says what to do about a log that gives another state than the one there is.
+// A redacted log may give one by right, and then the state there is must not be thrown away.
+func (o *offline) anotherState(ctx context.Context, what string) error {
+	var redacted uint64
+	_, _, err := o.entries(ctx, func(e orchestrator.Entry, _ string) error {
+		if e.Sum != "" && redacted == 0 {
+			redacted = e.Seq
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case redacted > 0:
+		return fmt.Errorf("%s. Entry %d was redacted, and its words may have decided something, so the state there is counts: keep state.db, and take a backup of it", what, redacted)
+	}
+	return fmt.Errorf("%s. The log is whole, so the state is to be made anew: stop Backout, move state.db away, and start it", what)
 }
 
 // with opens store and log for the time of fn.
@@ -265,7 +314,10 @@ func (o *offline) export(ctx context.Context, w io.Writer) error {
 		if !json.Valid(e.Data) {
 			line.Body, _ = json.Marshal(string(e.Data))
 		}
-		return enc.Encode(line)
+		if err := enc.Encode(line); err != nil {
+			return fmt.Errorf("writing entry %d of the export: %w", e.Seq, err)
+		}
+		return nil
 	})
 	return err
 }

@@ -79,7 +79,7 @@ door until the fix is live. One binary, no database.`,
 	root.SetOut(io.out)
 	root.SetErr(io.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+		return usageError{fmt.Errorf("%s; see `%s --help`", plainFlag(c, err), c.CommandPath())}
 	})
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(), sandboxCommand(), emitCommand(),
@@ -97,6 +97,28 @@ door until the fix is live. One binary, no database.`,
 	return root
 }
 
+// plainFlag says of a value that its flag cannot take what to write, in place of what the
+// standard library says about it.
+func plainFlag(c *cobra.Command, err error) string {
+	what, reason, found := strings.Cut(err.Error(), " flag: ")
+	_, name, _ := strings.Cut(what, "--")
+	f := c.Flag(strings.TrimRight(name, `"`))
+	if !found || f == nil {
+		return err.Error()
+	}
+	switch f.Value.Type() {
+	case "duration":
+		reason = "write a time such as 90s, 30m or 48h"
+	case "int", "int64", "uint64":
+		reason = "write a whole number"
+	case "intSlice":
+		reason = "write whole numbers, joined by commas"
+	case "bool":
+		reason = "write true or false, or the flag alone"
+	}
+	return what + " flag: " + reason
+}
+
 // onlySubcommands refuses words that name no subcommand, and otherwise helps.
 func onlySubcommands(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
@@ -110,6 +132,16 @@ func exactly(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != n {
 			return usageError{fmt.Errorf("%s takes %d argument(s), got %d; see `%s --help`", c.CommandPath(), n, len(args), c.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// atMost is cobra.MaximumNArgs in the same way.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError{fmt.Errorf("%s takes at most %d argument(s), got %d; see `%s --help`", c.CommandPath(), n, len(args), c.CommandPath())}
 		}
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 
 	"github.com/aimarketplace/backout/configs"
 	"github.com/aimarketplace/backout/handlers/prometheus"
@@ -34,7 +35,13 @@ func (s *actionSet) addMeasures(cfg *configs.Config, logger *slog.Logger) error 
 	return nil
 }
 
-// checkExpressions checks what stands in the configuration as CEL.
+// checkExpressions checks what stands in the configuration as CEL, and warns of actions
+// that do not exist.
 func checkExpressions(cfg *configs.Config) error {
+	specs, err := actionSpecs()
+	if err != nil {
+		return err
+	}
+	cfg.WarnOfActions(slices.Sorted(maps.Keys(specs)))
 	return errors.Join(cfg.CheckThresholds(workflows.CheckThreshold), cfg.CheckPasses(workflows.CheckPass))
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/nats-io/nats.go"
 
@@ -48,7 +51,7 @@ func (o *offline) dial(cfg *configs.Config) (err error) {
 	} else {
 		var s *bus.Server
 		if s, err = bus.StartServer(bus.ServerOptions{Dir: filepath.Join(cfg.Instance.Data, "nats"), Listen: "off"}); err != nil {
-			return err
+			return ownFolder(cfg.Instance.Data, err)
 		}
 		o.closing = append(o.closing, func() error { s.Close(); return nil })
 		o.nc, err = s.Connect()
@@ -60,12 +63,42 @@ func (o *offline) dial(cfg *configs.Config) (err error) {
 	return nil
 }
 
+// holdsBackout refuses a folder in which no Backout has run: opening it would make a new
+// one there, and say of its empty log that it is whole.
+func holdsBackout(data string) error {
+	for _, name := range []string{"state.db", "nats"} {
+		if _, err := os.Stat(filepath.Join(data, name)); err == nil {
+			return nil
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return ownFolder(data, fmt.Errorf("looking into the data folder: %w", err))
+		}
+	}
+	return fmt.Errorf("there is no Backout in %s: it has neither state.db nor nats; name its data folder with --data, or its configuration with --config", data)
+}
+
 // openStore opens the state, which fails while a Backout runs on it.
-func (o *offline) openStore(data string) (err error) {
+func (o *offline) openStore(data string) error {
+	if err := holdsBackout(data); err != nil {
+		return err
+	}
+	return o.newStore(data)
+}
+
+// newStore opens the state of a folder that may be empty.
+func (o *offline) newStore(data string) (err error) {
 	o.data = data
 	o.store, err = store.Open(filepath.Join(data, "state.db"))
 	if err == nil {
 		o.closing = append(o.closing, o.store.Close)
+	}
+	return ownFolder(data, err)
+}
+
+// ownFolder says of an error about a file that may not be written whose the data folder
+// must be.
+func ownFolder(data string, err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w; %s and everything in it must be writable by the user that runs Backout, who is uid %d here", err, data, os.Getuid())
 	}
 	return err
 }

@@ -252,7 +252,7 @@ start; restart for those. On a cluster this is the only way to change any of it.
 			return f.show(c.OutOrStdout(), answer, func() error {
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is the configuration now (%s)\n", file, d.Hash[:12])
 				printSwitches(c.OutOrStdout(), answer.Switches)
-				return err
+				return errors.Join(err, f.tellLeftBehind(c, &doc))
 			})
 		},
 	}

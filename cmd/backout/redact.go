@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,8 @@ body that came with it is deleted, and snapshots are dropped because they hold t
 The log is written anew for this. If it breaks off, run the same command again.`,
 		Example: "  backout log export --data backout-data | grep sk_live    # find SEQ\n  backout log redact 1904 --reason 'a key was pasted' --data backout-data",
 		RunE: func(c *cobra.Command, args []string) error {
-			if _, err := fmt.Sscan(args[0], &r.Seq); err != nil || r.Reason == "" {
-				return usageError{errors.New("say which entry and why: backout log redact SEQ --reason R")}
+			if _, err := fmt.Sscan(args[0], &r.Seq); err != nil || r.Reason == "" || r.Seq == 0 {
+				return usageError{errors.New("say which entry and why: backout log redact SEQ --reason R; entries are counted from 1")}
 			}
 			cfg, err := f.load()
 			if err != nil {
@@ -93,7 +94,7 @@ func (o *offline) prepare(ctx context.Context, cfg *configs.Config, spool string
 	if _, err := o.verify(ctx); err != nil {
 		return err
 	}
-	if err := o.redactable(ctx, r.Seq); err != nil {
+	if err := o.redactable(ctx, r.Seq, whole); err != nil {
 		return err
 	}
 	if err := o.dropBodies(ctx, r.Seq); err != nil {
@@ -122,7 +123,7 @@ func (o *offline) prepare(ctx context.Context, cfg *configs.Config, spool string
 }
 
 // redactable refuses what the chain or the partitions rest on.
-func (o *offline) redactable(ctx context.Context, seq uint64) error {
+func (o *offline) redactable(ctx context.Context, seq uint64, whole bool) error {
 	got, err := o.bus.Read(ctx, seq, 1)
 	switch {
 	case err != nil:
@@ -133,6 +134,9 @@ func (o *offline) redactable(ctx context.Context, seq uint64) error {
 		return fmt.Errorf("entry %d (%s) holds the order of the log and no words", seq, got[0].Subject)
 	case got[0].Sum != "":
 		return fmt.Errorf("entry %d was redacted before", seq)
+	}
+	if !whole && holdsDocuments(got[0].Data) {
+		return fmt.Errorf("entry %d holds playbooks, rules or the configuration: without their words the log gives another state when it is folded again, as after state.db is lost. Change what is written there and `backout config apply` it; if the words must go, take a copy of state.db first and say --whole", seq)
 	}
 	var version int
 	_, _, err = o.entries(ctx, func(e orchestrator.Entry, _ string) error {
@@ -149,6 +153,15 @@ func (o *offline) redactable(ctx context.Context, seq uint64) error {
 		err = fmt.Errorf("entry %d was written by a version of Backout whose chain covers the words themselves; it cannot be redacted", seq)
 	}
 	return err
+}
+
+// holdsDocuments reports whether an entry has what everything after it is folded with.
+func holdsDocuments(data []byte) bool {
+	env, err := orchestrator.DecodeEnvelope(data)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(env.Records, func(r orchestrator.Record) bool { return r.Doc != nil })
 }
 
 // say appends one entry to a log nobody else writes.

@@ -66,7 +66,7 @@ func restore(ctx context.Context, cfg *configs.Config, file string) (meta orches
 	defer func() { _ = copied.Close() }()
 	path := filepath.Join(data, "state.db")
 	if meta, err = store.Install(path, copied); err != nil {
-		return meta, err
+		return meta, fmt.Errorf("restoring %s: %w", file, err)
 	}
 	o := &offline{}
 	defer func() {

@@ -71,6 +71,9 @@ func (f *serveFlags) load() (*configs.Config, error) {
 }
 
 func (f *serveFlags) run(c *cobra.Command) error {
+	if err := nothingEmpty(c); err != nil {
+		return err
+	}
 	cfg, err := f.load()
 	if err != nil {
 		return err
@@ -91,9 +94,24 @@ func (f *serveFlags) run(c *cobra.Command) error {
 	}
 }
 
+// nothingEmpty refuses a flag that is given and empty, as a variable that is not set leaves
+// it: taken for not given, --nats-url would start a Backout of its own beside the cluster.
+func nothingEmpty(c *cobra.Command) error {
+	for _, name := range []string{"config", "data", "listen", "admin-listen", "nats-listen", "nats-url", "workflows"} {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			return usageError{fmt.Errorf("--%s is given and empty; give it a value or leave it out", name)}
+		}
+	}
+	return nil
+}
+
 // once runs until the process is told to stop or the engine stops by itself.
 func (f *serveFlags) once(c *cobra.Command, cfg *configs.Config, logger *slog.Logger) error {
 	a, err := startApp(c.Context(), appOptions{Config: cfg, Logger: logger, Workflows: f.workflows})
+	if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		logger.Info("told to stop before it was ready; nothing was begun")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func shadowCommand() *cobra.Command {
 func shadowAnswer(answer, about string) *cobra.Command {
 	var f clientFlags
 	var reason string
-	c := &cobra.Command{Use: answer + " [INC] [STEP]", Short: about, Args: cobra.MaximumNArgs(2), Example: "  backout shadow " + answer + " INC-4 back"}
+	c := &cobra.Command{Use: answer + " [INC] [STEP]", Short: about, Args: atMost(2), Example: "  backout shadow " + answer + " INC-4 back"}
 	f.add(c)
 	c.Flags().StringVar(&reason, "reason", "", "why, for the timeline")
 	c.RunE = func(c *cobra.Command, args []string) error {

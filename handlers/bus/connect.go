@@ -2,6 +2,7 @@ package bus
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -28,6 +29,19 @@ type Credentials struct {
 	User, Password, File string
 }
 
+// withoutLogin is what may be said of the addresses of a server, or of several joined by
+// commas.
+func withoutLogin(addresses string) string {
+	all := strings.Split(addresses, ",")
+	for i, one := range all {
+		if at := strings.LastIndex(one, "@"); at >= 0 {
+			scheme, _, _ := strings.Cut(one, "//")
+			all[i] = scheme + "//" + one[at+1:]
+		}
+	}
+	return strings.Join(all, ",")
+}
+
 // Connect connects to an external NATS server.
 func Connect(url string, who Credentials) (*nats.Conn, error) {
 	opts := append(clientOptions(), nats.RetryOnFailedConnect(false))
@@ -39,7 +53,7 @@ func Connect(url string, who Credentials) (*nats.Conn, error) {
 	}
 	nc, err := nats.Connect(url, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to NATS: %w; check --nats-url and the user's password", err)
+		return nil, fmt.Errorf("connecting to the NATS server %s: %w; is it a NATS server, is it running, does it know this user? It is named by --nats-url or nats.url", withoutLogin(url), err)
 	}
 	return nc, nil
 }

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -51,6 +52,9 @@ func StartServer(o ServerOptions) (*Server, error) {
 	if err := refuseClustered(o.Dir); err != nil {
 		return nil, err
 	}
+	if err := refuseTaken(o.Listen); err != nil {
+		return nil, err
+	}
 	if err := mend(o.Dir); err != nil {
 		return nil, err
 	}
@@ -69,7 +73,7 @@ func StartServer(o ServerOptions) (*Server, error) {
 	go s.ns.Start()
 	if !s.ns.ReadyForConnections(startWait) {
 		s.ns.Shutdown()
-		return nil, fmt.Errorf("the embedded NATS server on %s was not ready in %s; is the port taken? Choose another with --nats-listen, or `--nats-listen off`", o.Listen, startWait)
+		return nil, fmt.Errorf("the embedded NATS server on %s was not ready in %s; look at the disk, or choose another address with --nats-listen", o.Listen, startWait)
 	}
 	if err := openToPublishers(s.ns); err != nil {
 		s.ns.Shutdown()
@@ -110,6 +114,22 @@ func (s *Server) options(o ServerOptions) (*server.Options, error) {
 	}
 	opts.DontListen, opts.Host, opts.Port = false, host, n
 	return opts, nil
+}
+
+// refuseTaken finds at once what the server would not say: it only never gets ready when
+// its port is taken, or the address is not of this machine.
+func refuseTaken(listen string) error {
+	if listen == "off" || listen == "" {
+		return nil
+	}
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("opening the embedded NATS server on %s: %w; is another Backout running? Choose another address with --nats-listen, or `--nats-listen off`", listen, err)
+	}
+	if err := ln.Close(); err != nil {
+		return fmt.Errorf("trying the address %s of the embedded NATS server: %w", listen, err)
+	}
+	return nil
 }
 
 // refuseClustered keeps a standalone server off a folder that belongs to a

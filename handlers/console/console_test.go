@@ -129,6 +129,7 @@ func TestAPI_whoMayDoWhat(t *testing.T) {
 		{"only admins make tokens", http.MethodPost, local + "/api/v1/tokens", "secret-ann", true, 403},
 		{"only admins change the configuration", http.MethodPost, local + "/api/v1/config", "secret-ann", true, 403},
 		{"an unknown incident", http.MethodGet, local + "/api/v1/incidents/INC-9", "", true, 404},
+		{"the timeline of an unknown incident", http.MethodGet, local + "/api/v1/incidents/INC-9/timeline", "", true, 404},
 		{"not ready", http.MethodGet, local + "/readyz", "", true, 503},
 		{"alive", http.MethodGet, local + "/healthz", "", true, 200},
 	} {

@@ -21,16 +21,24 @@ func (a *API) incident(w http.ResponseWriter, r *http.Request) {
 	a.read(w, r, func(s *orchestrator.State) (any, error) {
 		inc, ok := Load(s, orchestrator.ParseIncidentName(r.PathValue("n")))
 		if !ok {
-			return nil, &notFound{"there is no incident " + strconv.Quote(r.PathValue("n")) + "; `backout incident list` shows them"}
+			return nil, noIncident(r)
 		}
 		return inc, nil
 	})
 }
 
+func noIncident(r *http.Request) error {
+	return &notFound{"there is no incident " + strconv.Quote(r.PathValue("n")) + "; `backout incident list` shows them"}
+}
+
 func (a *API) timeline(w http.ResponseWriter, r *http.Request) {
 	from := intQuery(r, "from", 0, 1<<30)
 	a.read(w, r, func(s *orchestrator.State) (any, error) {
-		return Lines(s, orchestrator.ParseIncidentName(r.PathValue("n")), uint32(from), 2000), nil
+		n := orchestrator.ParseIncidentName(r.PathValue("n"))
+		if inc, _ := s.Incident(n); inc == nil {
+			return nil, noIncident(r)
+		}
+		return Lines(s, n, uint32(from), 2000), nil
 	})
 }
 

@@ -68,6 +68,10 @@ func TestWhatPeopleSay(t *testing.T) {
 		`close`:                                {Verb: "close"},
 		`reopen INC-1`:                         {Verb: "reopen", Incident: 1},
 		`dismiss INC-1 a test`:                 {Verb: "dismiss", Incident: 1, Text: "a test"},
+		`note 5 customers called`:              {Verb: "note", Text: "5 customers called"},
+		`retry INC-1 fix2`:                     {Verb: "retry", Incident: 1, Step: "fix2"},
+		`retry fix2`:                           {Verb: "retry", Step: "fix2"},
+		`skip d2`:                              {Verb: "skip", Step: "d2"},
 	} {
 		got, err := clock().Parse(said)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -87,6 +91,7 @@ func TestWhatIsNotUnderstood(t *testing.T) {
 		``: "`help`", `  `: "`help`", `/backout`: "`help`",
 		`aprove INC-1`: "did you mean `approve`?", `rolback shop`: "did you mean `rollback`?", `xyzzy`: "`help` lists",
 		`ack INC-0`: "is no incident", `ack INC-99999999999999999999`: "is no incident", `ack inc-x`: "is no incident",
+		`stop INC7`: "did you mean INC-7?", `dismiss icn-7`: "did you mean INC-7?", `resolve 7`: "did you mean INC-7?", `approve #7 back`: "did you mean INC-7?", `snooze INC_7 4h`: "did you mean INC-7?",
 		`open`: "say which project", `open shop`: "say what people see", `open "it burns"`: "say which project",
 		`open shop x --since soon`: "--since", `open shop x --sverity high`: "did you mean --severity?", `open shop x --since`: "needs a value",
 		`rollback`: "say which project", `ack --severity x`: "knows no option", `note`: "say what to note", `note INC-1`: "say what to note",

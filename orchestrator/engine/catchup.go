@@ -13,6 +13,10 @@ func CatchUp(ctx context.Context, o Options) error {
 		return err
 	}
 	e.ctx = ctx
+	return surviving(func() error { return e.onlyCatchUp(ctx) })
+}
+
+func (e *Engine) onlyCatchUp(ctx context.Context) error {
 	if err := e.checkStart(ctx); err != nil {
 		return err
 	}

@@ -171,7 +171,11 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := orchestrator.NewState(view)
+	var state *orchestrator.State
+	err = surviving(func() (err error) {
+		state, err = orchestrator.NewState(view)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -191,6 +195,10 @@ func New(o Options) (*Engine, error) {
 // a clean stop: no new work, what runs reported, everything committed, claims
 // given back.
 func (e *Engine) Run(ctx context.Context) error {
+	return surviving(func() error { return e.run(ctx) })
+}
+
+func (e *Engine) run(ctx context.Context) error {
 	tasks, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer e.tasks.Wait()
 	defer close(e.done)
@@ -203,6 +211,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	if err := e.catchUp(ctx); err != nil {
+		return err
+	}
+	if err := e.claimsKept(ctx); err != nil {
 		return err
 	}
 	for _, in := range []*ingress{e.events, e.words, e.admin} {

@@ -42,6 +42,9 @@ var ErrBehind = errors.New("this instance stayed away until the log was trimmed 
 // ErrWentBack is returned when the log ends before what was folded from it.
 var ErrWentBack = errors.New("the log ends before what was read from it")
 
+// ErrLost is returned when the log no longer has what every append looks for.
+var ErrLost = errors.New("the log has lost entries")
+
 // keep looks after the log every now and then: whether it is still the one that
 // was read, whether a snapshot is due, whether it is to be trimmed.
 func (e *Engine) keep(now time.Time) {
@@ -113,7 +116,7 @@ func (e *Engine) checkStart(ctx context.Context) error {
 		return fmt.Errorf("%w: it is at entry %d, the log was trimmed up to %d", ErrBehind, m.Cursor, ends.Trimmed)
 	}
 	if ends.Last < m.Cursor {
-		return fmt.Errorf("%w: it ends at %d, entry %d was folded. Nothing is done. The state in this folder is whole: move state.db away, then `backout restore FILE` makes a new log that goes on from it in an empty folder", ErrWentBack, ends.Last, m.Cursor)
+		return fmt.Errorf("%w: it ends at %d, entry %d was folded. Nothing is done. Keep this folder; what is in its state.db is whole: move it out, and `backout restore FILE --data NEW-FOLDER` makes a new log that goes on from it", ErrWentBack, ends.Last, m.Cursor)
 	}
 	return nil
 }

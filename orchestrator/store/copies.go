@@ -19,14 +19,16 @@ import (
 // while the store is written. It returns the state's meta record.
 func (s *Store) Snapshot(w io.Writer) (orchestrator.Meta, error) {
 	var meta orchestrator.Meta
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		st, err := orchestrator.NewState(&committed{tx: tx})
-		if err != nil {
+	err := survive(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error {
+			st, err := orchestrator.NewState(&committed{tx: tx})
+			if err != nil {
+				return err
+			}
+			meta = st.Meta()
+			_, err = tx.WriteTo(w)
 			return err
-		}
-		meta = st.Meta()
-		_, err = tx.WriteTo(w)
-		return err
+		})
 	})
 	if err != nil {
 		return meta, fmt.Errorf("copying the store: %w", err)
@@ -65,15 +67,15 @@ func writeSynced(path string, r io.Reader) error {
 
 // Examine opens a copy and checks that it is whole and a store of Backout.
 func Examine(path string) (orchestrator.Meta, error) {
-	db, err := bbolt.Open(path, 0o600, options())
+	db, err := opened(path, options())
 	if err != nil {
-		return orchestrator.Meta{}, fmt.Errorf("%s is no copy of a store: %w", path, err)
+		return orchestrator.Meta{}, fmt.Errorf("it is no whole copy of a store: %w", plainly(err))
 	}
 	s := &Store{db: db}
 	var meta orchestrator.Meta
-	err = s.Check()
+	err = plainly(s.Check())
 	if err == nil {
-		err = db.Update(addBuckets)
+		err = alone(func() error { return db.Update(addBuckets) })
 	}
 	if err == nil {
 		err = s.Read(func(st *orchestrator.State) error { meta = st.Meta(); return nil })
@@ -82,15 +84,23 @@ func Examine(path string) (orchestrator.Meta, error) {
 		err = errors.New("it holds no state")
 	}
 	if err != nil {
-		return meta, errors.Join(fmt.Errorf("examining the copy %s: %w", path, err), db.Close())
+		return meta, errors.Join(fmt.Errorf("examining the copy: %w", err), db.Close())
 	}
 	return meta, db.Close()
+}
+
+// plainly is an error about a copy: what helps with a damaged store is no help there.
+func plainly(err error) error {
+	if errors.Is(err, orchestrator.ErrStore) {
+		return errors.New("it is damaged, or was cut off while it was written; take another")
+	}
+	return err
 }
 
 // Compact writes the store anew without its free pages. The store must not be
 // open. It returns the sizes before and after, in bytes.
 func Compact(path string) (before, after int64, err error) {
-	src, err := bbolt.Open(path, 0o600, options())
+	src, err := opened(path, options())
 	if err != nil {
 		return 0, 0, fmt.Errorf("opening the store %s: %w; stop Backout first", path, err)
 	}
@@ -102,7 +112,7 @@ func Compact(path string) (before, after int64, err error) {
 	if err != nil {
 		return 0, 0, errors.Join(fmt.Errorf("making the compact copy: %w", err), src.Close())
 	}
-	err = bbolt.Compact(dst, src, 4<<20)
+	err = alone(func() error { return bbolt.Compact(dst, src, 4<<20) })
 	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
 		return 0, 0, errors.Join(fmt.Errorf("compacting: %w", err), src.Close())
 	}
@@ -125,26 +135,31 @@ func size(path string) int64 {
 // the same entry have the same.
 func (s *Store) Hash() (cursor uint64, sum string, err error) {
 	h := sha256.New()
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		st, err := orchestrator.NewState(&committed{tx: tx})
-		if err != nil {
-			return err
-		}
-		cursor = st.Meta().Cursor
-		v := &committed{tx: tx}
-		for _, b := range orchestrator.Buckets() {
-			fmt.Fprintf(h, "%s\n", b)
-			v.Scan(b, nil, nil, func(k, val []byte) bool {
-				if b == orchestrator.BucketMeta && bytes.Equal(k, []byte("schema")) {
+	err = survive(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error {
+			st, err := orchestrator.NewState(&committed{tx: tx})
+			if err != nil {
+				return err
+			}
+			cursor = st.Meta().Cursor
+			v := &committed{tx: tx}
+			for _, b := range orchestrator.Buckets() {
+				fmt.Fprintf(h, "%s\n", b)
+				v.Scan(b, nil, nil, func(k, val []byte) bool {
+					if b == orchestrator.BucketMeta && bytes.Equal(k, []byte("schema")) {
+						return true
+					}
+					fmt.Fprintf(h, "%d %d\n", len(k), len(val))
+					h.Write(k)
+					h.Write(val)
 					return true
-				}
-				fmt.Fprintf(h, "%d %d\n", len(k), len(val))
-				h.Write(k)
-				h.Write(val)
-				return true
-			})
-		}
-		return nil
+				})
+			}
+			return nil
+		})
 	})
-	return cursor, hex.EncodeToString(h.Sum(nil)), err
+	if err != nil {
+		return 0, "", fmt.Errorf("reading every record of the store: %w", err)
+	}
+	return cursor, hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -24,10 +25,13 @@ type Store struct {
 	base *bbolt.Tx
 	// mapped is how large the file may grow before bbolt maps it anew, in bytes.
 	mapped int64
+	// damaged is set when bbolt broke while it wrote: it may hold its lock for ever, so
+	// the file is not closed and left to the end of the process.
+	damaged atomic.Bool
 }
 
 // ErrSchema means that the file was written by a newer version.
-var ErrSchema = errors.New("the store was written by a newer version of Backout")
+var ErrSchema = errors.New("the store was written by a newer version of Backout; install that one or a newer, nothing was changed here")
 
 // Open opens or creates the store at path. It fails after a second when another
 // process has it open.
@@ -39,15 +43,19 @@ func open(path string, mapped int) (*Store, error) {
 	}
 	o := options()
 	o.InitialMmapSize = mapped
-	db, err := bbolt.Open(path, 0o600, o)
+	db, err := opened(path, o)
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("opening the store %s: another Backout is running on this data folder; stop it first", path)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("opening the store %s: %w", path, err)
+	if err == nil {
+		err = alone(func() error { return db.Update(addBuckets) })
 	}
-	if err := db.Update(addBuckets); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), db.Close())
+	if err != nil {
+		err = fmt.Errorf("opening the store %s: %w", path, err)
+		if db != nil && !errors.Is(err, orchestrator.ErrStore) {
+			err = errors.Join(err, db.Close())
+		}
+		return nil, err
 	}
 	return &Store{db: db, mapped: int64(mapped)}, nil
 }
@@ -132,6 +140,10 @@ func (s *Store) Begin() (*View, error) {
 
 // see lets the view read the last commit.
 func (s *Store) see(v *View) error {
+	return alone(func() error { return s.seen(v) })
+}
+
+func (s *Store) seen(v *View) error {
 	tx, err := s.db.Begin(false)
 	if err != nil {
 		return fmt.Errorf("reading the last commit: %w", err)
@@ -173,7 +185,8 @@ func (v *View) Rows() int { return v.live.count }
 // Write makes what was frozen durable. It may run in a goroutine of its own while the
 // view is used.
 func (s *Store) Write(v *View) error {
-	if err := s.db.Update(v.frozen.write); err != nil {
+	if err := alone(func() error { return s.db.Update(v.frozen.write) }); err != nil {
+		s.damaged.Store(errors.Is(err, orchestrator.ErrStore))
 		return fmt.Errorf("committing the store: %w", err)
 	}
 	return nil
@@ -187,24 +200,36 @@ func (s *Store) Settle(v *View) error {
 
 // Read runs fn on the last commit.
 func (s *Store) Read(fn func(*orchestrator.State) error) error {
-	return s.db.View(func(tx *bbolt.Tx) error {
-		st, err := orchestrator.NewState(&committed{tx: tx})
-		if err != nil {
-			return err
-		}
-		return fn(st)
+	return survive(func() error {
+		return s.db.View(func(tx *bbolt.Tx) error {
+			st, err := orchestrator.NewState(&committed{tx: tx})
+			if err != nil {
+				return err
+			}
+			return fn(st)
+		})
 	})
 }
 
 // Check looks for damage in the file.
 func (s *Store) Check() error {
-	return s.db.View(func(tx *bbolt.Tx) error {
-		var all []error
+	if _, _, err := s.Hash(); err != nil { // touches every byte: bbolt's own check, in a goroutine of its own, would end the process on a fault
+		return err
+	}
+	var first error
+	found := 0
+	err := s.db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
-			all = append(all, err)
+			if found++; first == nil {
+				first = err
+			}
 		}
-		return errors.Join(all...)
+		return nil
 	})
+	if first != nil {
+		return fmt.Errorf("%w (%d faults, the first: %.200s)", orchestrator.ErrStore, found, first.Error())
+	}
+	return err
 }
 
 // Discard drops what was not committed; Begin may follow.
@@ -222,4 +247,9 @@ func rollback(tx *bbolt.Tx) error {
 }
 
 // Close drops what was not committed and closes the file.
-func (s *Store) Close() error { return errors.Join(s.Discard(), s.db.Close()) }
+func (s *Store) Close() error {
+	if s.damaged.Load() {
+		return nil
+	}
+	return errors.Join(s.Discard(), s.db.Close())
+}

@@ -126,6 +126,7 @@ func (c *committed) bucket(b orchestrator.Bucket) table {
 	if got, ok := c.buckets[b]; ok {
 		return got
 	}
+	defer blame()
 	if c.buckets == nil {
 		c.buckets = map[orchestrator.Bucket]table{}
 	}
@@ -139,6 +140,7 @@ func (c *committed) bucket(b orchestrator.Bucket) table {
 
 // Get implements orchestrator.View.
 func (c *committed) Get(b orchestrator.Bucket, key []byte) []byte {
+	defer blame()
 	t := c.bucket(b)
 	if t.Bucket == nil {
 		return nil
@@ -167,9 +169,19 @@ func (c *committed) Scan(b orchestrator.Bucket, prefix, start []byte, fn func(ke
 		start = prefix
 	}
 	at := t.Cursor()
-	for k, val := at.Seek(start); k != nil && bytes.HasPrefix(k, prefix); k, val = at.Next() {
+	for k, val := seek(at, start); k != nil && bytes.HasPrefix(k, prefix); k, val = next(at) {
 		if !fn(k, val) {
 			return
 		}
 	}
+}
+
+func seek(at *bbolt.Cursor, key []byte) (k, val []byte) {
+	defer blame()
+	return at.Seek(key)
+}
+
+func next(at *bbolt.Cursor) (k, val []byte) {
+	defer blame()
+	return at.Next()
 }
