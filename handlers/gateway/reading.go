@@ -160,8 +160,11 @@ func (r *reading) misspelt() error {
 			break
 		}
 	}
-	number = strings.TrimLeft(number, "-_#:.–")
 	bare := number == text
+	if bare && r.verb.name == "revert" {
+		return nil // #3 is a pull request there
+	}
+	number = strings.TrimLeft(number, "-_#:.–")
 	if number == "" || strings.Trim(number, "0123456789") != "" || bare && !numberless(r.verb.name) {
 		return nil
 	}
