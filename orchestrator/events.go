@@ -89,6 +89,22 @@ func (p *pass) route(ev *Event) (missing string) {
 	return ""
 }
 
+// Place fills where an event belongs as the match rules of now say, so that its labels are
+// not needed for that any more.
+func (s *State) Place(ev *Event) {
+	if ev.Project == "" && !s.claimed(ev) {
+		return
+	}
+	pr, ok := s.Config().Project(ev.Project)
+	if !ok {
+		return
+	}
+	if ev.Environment == "" {
+		matchOne(pr, ev)
+	}
+	ev.Environment = or(ev.Environment, pr.Production())
+}
+
 // claimed routes an event that names no project by the match rules of all.
 func (s *State) claimed(ev *Event) bool {
 	r, ok := s.routing().find(ev)

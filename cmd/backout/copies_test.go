@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/orchestrator"
@@ -155,4 +158,34 @@ func TestGuard_otherLog(t *testing.T) {
 	if err := s.tryRestart(""); err == nil || !strings.Contains(err.Error(), orchestrator.ErrOtherLog.Error()) && !strings.Contains(err.Error(), "the log ends before") {
 		t.Fatalf("it started on another log: %v", err)
 	}
+}
+
+// TestLog_aRedactedAlertStillOpensItsIncident: an alert that its labels led to its project
+// is redacted, labels and all. When the state is lost, the log gives the same incident.
+func TestLog_aRedactedAlertStillOpensItsIncident(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, shopOptions{Kind: true})
+	const pasted = "hunter2-in-a-label"
+	body := fmt.Sprintf(`{"version":"4","status":"firing","receiver":"b","groupKey":"g","alerts":[{"status":"firing","fingerprint":"f1","startsAt":%q,
+		"labels":{"alertname":"Odd","service":"checkout","severity":"critical","owner":%q},"annotations":{"summary":"odd"}}]}`, time.Now().UTC().Format(time.RFC3339), pasted)
+	if status, said, err := s.hook("/hooks/alertmanager", []byte(body), bearerOf(secrets()["E2E_ALERTMANAGER_TOKEN"])); err != nil || status != http.StatusOK {
+		t.Fatalf("%v: %d %s", err, status, said)
+	}
+	s.waitIncident("INC-1", "open", func(inc *console.Incident) bool { return inc.Component == "checkout" })
+	s.backout.stop(t)
+	seq := seqOf(t, s.cli("log", "export", "--data", s.path("data")), pasted)
+	s.cli("log", "redact", seq, "--reason", "a password in a label", "--data", s.path("data"))
+	if after := s.cli("log", "export", "--data", s.path("data")); strings.Contains(after, pasted) {
+		t.Error("the label is still in the log")
+	}
+	if err := os.Remove(s.path("data/state.db")); err != nil {
+		t.Fatal(err)
+	}
+	s.cli("log", "verify", "--catch-up", "--data", s.path("data"))
+	s.restart("")
+	inc := s.waitIncident("INC-1", "there again", func(*console.Incident) bool { return true })
+	if inc.Project != "shop" || inc.Environment != "production" || inc.Component != "checkout" {
+		t.Errorf("the incident is about %s/%s, %s", inc.Project, inc.Environment, inc.Component)
+	}
+	s.backout.stop(t)
 }

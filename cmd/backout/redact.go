@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -114,11 +113,13 @@ func (o *offline) prepare(ctx context.Context, cfg *configs.Config, spool string
 	if _, err := o.readAll(ctx); err != nil {
 		return err
 	}
-	return o.bus.Spool(ctx, spool, func(e *orchestrator.Entry) error {
-		if e.Seq == r.Seq {
-			return maskEntry(e, whole)
-		}
-		return nil
+	return o.store.Read(func(s *orchestrator.State) error {
+		return o.bus.Spool(ctx, spool, func(e *orchestrator.Entry) error {
+			if e.Seq == r.Seq {
+				return maskEntry(e, s, whole)
+			}
+			return nil
+		})
 	})
 }
 
@@ -188,54 +189,4 @@ func (o *offline) dropCopies(ctx context.Context, cfg *configs.Config) error {
 		dir = filepath.Join(cfg.Instance.Data, "snapshots")
 	}
 	return errors.Join(os.RemoveAll(dir), o.bus.DropSnapshots(ctx))
-}
-
-const redactedMask = "[redacted]"
-
-// maskEntry takes the words out of a body and notes the sum of what it was.
-func maskEntry(e *orchestrator.Entry, whole bool) error {
-	e.Sum = orchestrator.SumOf(e.Data)
-	env, err := orchestrator.DecodeEnvelope(e.Data)
-	if err != nil || whole {
-		blank := orchestrator.Envelope{ID: "redacted"}
-		if err == nil {
-			blank = orchestrator.Envelope{ID: env.ID, At: env.At, Boot: env.Boot, Epoch: env.Epoch}
-		}
-		e.Data, err = blank.Encode()
-		return err
-	}
-	var body any
-	if err := json.Unmarshal(e.Data, &body); err != nil {
-		return fmt.Errorf("reading entry %d: %w", e.Seq, err)
-	}
-	e.Data, err = json.Marshal(maskWords(body, false))
-	return err
-}
-
-// maskWords masks every text that people or their tools wrote; names and ids that
-// decide anything stay.
-func maskWords(v any, inside bool) any {
-	switch t := v.(type) {
-	case map[string]any:
-		for k, x := range t {
-			t[k] = maskWords(x, inside || wordy(k))
-		}
-	case []any:
-		for i, x := range t {
-			t[i] = maskWords(x, inside)
-		}
-	case string:
-		if inside && t != "" {
-			return redactedMask
-		}
-	}
-	return v
-}
-
-func wordy(key string) bool {
-	switch key {
-	case "summary", "labels", "text", "error", "excerpt", "value", "args", "claimed", "reason", "blob":
-		return true
-	}
-	return false
 }
