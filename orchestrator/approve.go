@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,8 +137,18 @@ func byHand(st *Step) string {
 	return ", or do it by hand: `" + st.Preview.Manual + "`"
 }
 
-func (p *pass) approvalWaiting(ap *Approval) string {
-	return strconv.Itoa(len(ap.Votes)) + " of " + plural(ap.Quorum, "approval") + " by " + roles(ap.Roles) + ", until " + clock(p.now+ap.Within)
+func (p *pass) approvalWaiting(ap *Approval) string { return p.approvalUntil(ap, p.now+ap.Within) }
+
+func (p *pass) approvalUntil(ap *Approval, until int64) string {
+	return strconv.Itoa(len(ap.Votes)) + " of " + plural(ap.Quorum, "approval") + " by " + roles(ap.Roles) + ", until " + clock(until)
+}
+
+// lacks says which role somebody would need.
+func lacks(who Person, needed []string) string {
+	if len(needed) == 1 {
+		return who.ID + " does not have the role " + needed[0]
+	}
+	return who.ID + " has none of the roles " + roles(needed)
 }
 
 func roles(rs []string) string {
@@ -223,7 +234,7 @@ func (p *pass) vote(l *loaded, st *Step, node *Node, v Vote) {
 	l.touch(st)
 	p.line(l, v.By, "approved "+st.ID+suffix(v.Reason))
 	if len(ap.Votes) < ap.Quorum {
-		st.Waiting = p.approvalWaiting(ap)
+		st.Waiting = p.approvalUntil(ap, cmp.Or(st.Timer, p.now+ap.Within)) // a yes gives no more time
 		p.changed(l)
 		return
 	}
@@ -302,7 +313,7 @@ func (p *pass) mayAnswer(l *loaded, st *Step, who Person) string {
 		return "nothing is asked there yet"
 	}
 	if !who.HasRole(ap.Roles) {
-		return who.ID + " has none of the roles " + roles(ap.Roles)
+		return lacks(who, ap.Roles)
 	}
 	if ap.Requester == "excluded" && p.asked(l, st, who.ID) {
 		return who.ID + " asked for it and may not approve it as well"

@@ -123,7 +123,7 @@ func (p *pass) verdictIn(l *loaded, st *Step, node *Node, r gateResult) {
 	p.changed(l)
 	switch {
 	case g.Passes >= g.Consecutive:
-		p.finish(l, st, node, "passed "+strconv.Itoa(g.Passes)+" times in a row after "+span(p.now-g.Started))
+		p.finish(l, st, node, "passed "+inARow(g.Passes)+" after "+span(p.now-g.Started))
 	case p.now >= g.Until:
 		p.gateOver(l, st, node)
 	default:
@@ -144,3 +144,10 @@ func (p *pass) gateOver(l *loaded, st *Step, node *Node) {
 
 // noDataAsks is the value of Gate.NoData that puts a gate without data to a person.
 const noDataAsks = "inconclusive"
+
+func inARow(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times in a row"
+}

@@ -88,7 +88,11 @@ func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
 }
 
 func (s *State) heldText(inc *Incident) string {
-	h := s.Env(inc.Project, inc.Environment).Hold
+	e := s.Env(inc.Project, inc.Environment)
+	h := e.Hold
+	if h == nil && stays(e) {
+		return "pushes to main build and stay staged until one is promoted, the cause is still to be found"
+	}
 	if h == nil {
 		return "pushes to main may go live again, the cause is still to be found"
 	}
@@ -107,4 +111,10 @@ func (p *pass) sayPinned(l *loaded) {
 	if text != "" {
 		p.sayLong(l, text)
 	}
+}
+
+// stays reports whether the provider, as it was last read, lets nothing that is built go
+// live by itself, which is so after a rollback.
+func stays(e *EnvState) bool {
+	return e.Serving != nil && e.Serving.Error == "" && e.Serving.Serving.Deployment != "" && !e.Serving.Serving.AutoAssign
 }

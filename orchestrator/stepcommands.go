@@ -144,6 +144,9 @@ func (p *pass) commandApprove(c *Command, l *loaded, st *Step, who Person) {
 }
 
 func decidedBy(st *Step) string {
+	if (st.State == StepCancelled || st.State == StepSkipped) && st.Reason != "" {
+		return suffix(st.Reason)
+	}
 	if st.Approval == nil || len(st.Approval.Votes) == 0 {
 		return ""
 	}
@@ -151,11 +154,23 @@ func decidedBy(st *Step) string {
 	return " (" + v.By + " approved at " + clock(v.At) + ")"
 }
 
+// answeredBy is the answer that a question got, and of whom.
+func answeredBy(st *Step) string {
+	if st.Answer == "" || st.State == StepCancelled || st.State == StepSkipped {
+		return decidedBy(st)
+	}
+	if st.Approval == nil || len(st.Approval.Votes) == 0 {
+		return " (answered " + st.Answer + ")"
+	}
+	v := st.Approval.Votes[len(st.Approval.Votes)-1]
+	return " (" + v.By + " said " + st.Answer + " at " + clock(v.At) + ")"
+}
+
 // commandAnswer takes the answer of a question.
 func (p *pass) commandAnswer(c *Command, l *loaded, st *Step, who Person) {
 	node := p.node(l, st)
 	if node == nil || st.State != StepAwaiting || (node.Kind != NodeAsk && !st.Asked) {
-		p.refuseCommand(c, st.ID+" is "+string(st.State)+", it asks nothing")
+		p.refuseCommand(c, st.ID+" is "+string(st.State)+answeredBy(st)+", it asks nothing")
 		return
 	}
 	if why := p.mayAnswer(l, st, who); why != "" {
@@ -190,7 +205,7 @@ func missingAnswers(ask *Ask, args map[string]string) []string {
 		}
 	}
 	if len(ask.Checklist) > 0 && args["checked"] != "all" {
-		missing = append(missing, "checked=all (you confirm: "+join(ask.Checklist)+")")
+		missing = append(missing, "checked=all")
 	}
 	return missing
 }

@@ -15,7 +15,11 @@ const (
 // anew. A change that is under way is left alone; it compares before it acts.
 func (p *pass) superseded(project, env, id string) {
 	l := p.openIncident(project, env)
-	if l == nil || !l.inc.State.Open() || l.inc.Stopped != "" {
+	if l == nil || !l.inc.State.Open() {
+		return
+	}
+	p.blame(l, id)
+	if l.inc.Stopped != "" {
 		return
 	}
 	p.s.view.Put(BucketTimer, timerKey(p.now+checkAgain, l.inc.Partition, l.inc.N, checkTimer), []byte{1})

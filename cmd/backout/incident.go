@@ -162,7 +162,7 @@ func printIncident(w io.Writer, i *console.Incident) error {
 		fmt.Fprintf(w, "Acknowledged by %s until %s\n", i.Acknowledged.By, i.Acknowledged.Expires.Format("15:04:05 UTC"))
 	}
 	if i.Suspect != nil {
-		fmt.Fprintf(w, "Suspect %s, score %d of 1000: %s\n", i.Suspect.DeploymentID, i.Suspect.Score, strings.Join(i.Suspect.Reasons, "; "))
+		fmt.Fprintf(w, "Suspect %s, score %d.%02d: %s\n", i.Suspect.DeploymentID, i.Suspect.Score/1000, i.Suspect.Score%1000/10, strings.Join(i.Suspect.Reasons, "; "))
 	}
 	fmt.Fprintf(w, "Clocks: %s\n", i.ClocksText)
 	if i.Pinned != "" {
