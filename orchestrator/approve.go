@@ -112,6 +112,7 @@ func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
 		st.Waiting = "the veto time; acts at " + clock(p.now+ap.Within)
 		p.timer(l, st, p.now+ap.Within)
 		p.changed(l)
+		p.askedForIt(l, st, node) // a person has decided; there is nothing to wait for
 		return
 	}
 	if ap.Auto {
@@ -124,6 +125,12 @@ func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
 	p.line(l, "backout", "asks "+roles(ap.Roles)+": "+strings.TrimSuffix(st.Preview.Text, ".")+". Say `approve "+IncidentName(l.inc.N)+" "+st.ID+"` or `reject`"+confirmHelp(ap, st)+byHand(st)+". Asked because of "+ap.Rule)
 	st.Waiting = p.approvalWaiting(ap)
 	p.timer(l, st, p.now+ap.Within)
+	p.askedForIt(l, st, node)
+}
+
+// askedForIt counts whoever asked for a rollback by hand as the first yes to it.
+func (p *pass) askedForIt(l *loaded, st *Step, node *Node) {
+	ap := st.Approval
 	if r := l.inc.Requester; r != "" && ap.Requester != "excluded" && !ap.Reason && node.Spec.Serving && !node.Spec.Forward {
 		p.vote(l, st, node, Vote{By: r, At: p.now, Reason: "asked for it: " + l.inc.Reason})
 	}
@@ -299,11 +306,22 @@ func (p *pass) approvalOver(l *loaded, st *Step, node *Node) {
 	case ap.Else == ElseStop || ap.Round >= maxAsks:
 		p.fail(l, st, node, why)
 	default:
-		p.remind(l, ap, "Still waits for "+roles(ap.Roles)+": "+st.Preview.Text)
+		p.remind(l, ap, p.stillAsked(l, st, ap))
 		p.lookAgain(l, st, node)
 		st.Waiting = p.approvalWaiting(ap)
 		p.timer(l, st, p.now+ap.Within)
 	}
+}
+
+// stillAsked is what somebody is woken with whose yes is missing: what it is about, what
+// to type, and how to do it without Backout.
+func (p *pass) stillAsked(l *loaded, st *Step, ap *Approval) string {
+	text := "Still waits for " + roles(ap.Roles) + ": " + st.Preview.Text
+	if !p.v2() {
+		return text
+	}
+	return "Still waits for " + roles(ap.Roles) + ": " + strings.TrimSuffix(clip(st.Preview.Text, 240), ".") +
+		". Say `approve " + IncidentName(l.inc.N) + " " + st.ID + "` or `reject`" + byHand(st)
 }
 
 // mayAnswer reports why a person may not decide about a step; "" if they may.

@@ -137,7 +137,7 @@ func (c *Card) add(st *Step, node *Node) {
 	switch st.State {
 	case StepAwaiting:
 		if ask := askOf(st, node); ask != nil && st.Approval != nil {
-			item := CardAsk{Step: st.ID, Text: titled(node)}
+			item := CardAsk{Step: st.ID, Text: titled(node) + failedBecause(st)}
 			for _, ch := range ask.Choice {
 				item.Choices = append(item.Choices, CardChoice{Key: ch.Key, Text: ch.Text})
 			}
@@ -169,4 +169,12 @@ func hint(n uint64, st *Step, node *Node) string {
 		text += ". By hand: `" + st.Preview.Manual + "`"
 	}
 	return text
+}
+
+// failedBecause is why a question about a failure is put.
+func failedBecause(st *Step) string {
+	if !st.Asked || st.Reason == "" {
+		return ""
+	}
+	return " failed: " + st.Reason
 }

@@ -188,6 +188,11 @@ func (p *pass) commandHold(c *Command, who Person) {
 	case "set":
 		p.setHold(c, who, Place{pr.ID, name}, env)
 	case "lift":
+		if env.Hold == nil && p.v2() {
+			p.reply(c, nil, true, "nothing holds "+pr.ID+"/"+name)
+			return
+		}
+		p.heldLine(Place{pr.ID, name}, who, "lifted the hold of "+liftedFrom(env.Hold))
 		env.Hold = nil
 		p.s.saveEnv(pr.ID, name, env)
 		text := "the hold on " + pr.ID + "/" + name + " is lifted"

@@ -1,6 +1,10 @@
 package orchestrator
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // beginGate starts measuring. A gate on signals is read by the fold itself when
 // its timer fires; any other is measured by an executor.
@@ -103,7 +107,34 @@ func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any) {
 	case p.v2() && node.Gate.Uses != "" && p.s.cutOff(p.now):
 		r.result, r.text = GateError, "Backout itself is cut off: its control probes fail"
 	}
+	if r.result == GateFail && p.v2() && node.Gate.Signals && strings.Contains(node.Gate.Pass, "failing") {
+		r.text = p.stillFires(l)
+	}
 	p.verdictIn(l, st, node, r)
+}
+
+// stillFires names what an incident's signals still tell of; "" when nothing fires.
+func (p *pass) stillFires(l *loaded) string {
+	var names []string
+	p.eachSignal(l.inc.N, func(sig *Signal) {
+		if sig.Firing && sig.Ended == 0 && !slices.Contains(names, sig.Name) {
+			names = append(names, sig.Name)
+		}
+	})
+	if len(names) == 0 {
+		return ""
+	}
+	if more := len(names) - 3; more > 0 {
+		names = append(names[:3], strconv.Itoa(more)+" more")
+	}
+	return clip(list(names, "and"), 150) + " " + verbFor(len(names), "still fires", "still fire")
+}
+
+func verbFor(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // verdictIn counts a reading: enough passes in a row end the gate well; anything else

@@ -1,5 +1,7 @@
 package orchestrator
 
+import "strconv"
+
 // StartWindow is how long after an intent its call may still start. An owner
 // that was paused longer appends that it never started. Milliseconds.
 const StartWindow = 5_000
@@ -145,5 +147,5 @@ func attemptText(n int) string {
 	if n == 1 {
 		return ""
 	}
-	return ", " + plural(n, "attempt")
+	return ", attempt " + strconv.Itoa(n)
 }

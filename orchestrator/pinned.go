@@ -33,7 +33,7 @@ func (s *State) Pinned(inc *Incident, steps []*Step) string {
 	if open := s.openText(inc, steps); open != "" {
 		parts = append(parts, "Open: "+open)
 	}
-	if inc.CheckSuspect != "" {
+	if inc.CheckSuspect != "" && (inc.Firing > 0 || inc.Distinct == 0) {
 		parts = append(parts, inc.CheckSuspect)
 	}
 	owner := "nobody has it: `ack " + IncidentName(inc.N) + "`"
@@ -68,6 +68,9 @@ func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
 		Target string `json:"deployment_id"`
 	}
 	_ = decode(back.Output, &out)
+	if e := s.Env(inc.Project, inc.Environment); out.Target != "" && e.Promoted != "" && e.Promoted != out.Target {
+		return "Rolled back to " + out.Target + " at " + moment(back.Since, s.meta.Now) + ", but " + e.Promoted + " serves since " + moment(e.PromotedAt, s.meta.Now) + ", and not by this plan" + s.symptomText(inc)
+	}
 	text := "Rolled back to " + out.Target + ", not proven yet"
 	if proven != nil {
 		n := 0
@@ -82,9 +85,17 @@ func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
 		}
 	}
 	if cured == nil {
-		return text + "; the symptom is not known to be gone"
+		return text + s.symptomText(inc)
 	}
 	return text + " and the symptom has been gone since " + clock(cured.Since)
+}
+
+// symptomText says how users are where no gate has said that the symptom is gone.
+func (s *State) symptomText(inc *Incident) string {
+	if inc.Firing == 0 && inc.Distinct > 0 {
+		return "; nothing that was signalled fires any more"
+	}
+	return "; the symptom is not known to be gone"
 }
 
 func (s *State) heldText(inc *Incident) string {

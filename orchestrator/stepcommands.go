@@ -105,7 +105,7 @@ func (p *pass) waitingSteps(l *loaded, keep func(*Step) bool) []string {
 func (p *pass) commandApprove(c *Command, l *loaded, st *Step, who Person) {
 	node := p.node(l, st)
 	if st.State != StepAwaiting || st.Approval == nil || st.Preview == nil || st.Asked {
-		p.refuseCommand(c, st.ID+" is "+string(st.State)+decidedBy(st)+", it waits for no approval")
+		p.refuseCommand(c, st.ID+" is "+stateWord(st)+decidedBy(st)+", it waits for no approval")
 		return
 	}
 	if why := p.mayAnswer(l, st, who); why != "" {
@@ -143,6 +143,18 @@ func (p *pass) commandApprove(c *Command, l *loaded, st *Step, who Person) {
 	p.reply(c, l, true, text)
 }
 
+// stateWord is a state as people would say it.
+func stateWord(st *Step) string {
+	switch st.State {
+	case StepRunning, StepAccepted:
+		return "under way"
+	case StepAwaiting:
+		return "waiting for people"
+	case StepBlocked, StepReady, StepWaiting, StepUnknown, StepDone, StepFailed, StepSkipped, StepCancelled:
+	}
+	return string(st.State)
+}
+
 func decidedBy(st *Step) string {
 	if (st.State == StepCancelled || st.State == StepSkipped) && st.Reason != "" {
 		return suffix(st.Reason)
@@ -170,7 +182,7 @@ func answeredBy(st *Step) string {
 func (p *pass) commandAnswer(c *Command, l *loaded, st *Step, who Person) {
 	node := p.node(l, st)
 	if node == nil || st.State != StepAwaiting || (node.Kind != NodeAsk && !st.Asked) {
-		p.refuseCommand(c, st.ID+" is "+string(st.State)+answeredBy(st)+", it asks nothing")
+		p.refuseCommand(c, st.ID+" is "+stateWord(st)+answeredBy(st)+", it asks nothing")
 		return
 	}
 	if why := p.mayAnswer(l, st, who); why != "" {
@@ -262,7 +274,7 @@ func (p *pass) chooseRollback(c *Command, l *loaded, st *Step, who Person) {
 func (p *pass) commandSettle(c *Command, l *loaded, st *Step, who Person) {
 	open := l.unsettled(st)
 	if len(open) == 0 && (c.Verb != "skip" || st.State.Ended() || st.State == StepRunning) {
-		p.refuseCommand(c, st.ID+" is "+string(st.State)+"; only what is unknown or failed can be settled by hand")
+		p.refuseCommand(c, st.ID+" is "+stateWord(st)+"; only what is unknown or failed can be settled by hand")
 		return
 	}
 	if !who.HasRole([]string{"on-call", "devops-lead"}) {

@@ -143,5 +143,17 @@ func (p *pass) gateFailed(l *loaded, node *Node) {
 	if !e.RolledBack || e.Promoted == inc.Suspect.DeploymentID || !node.Gate.Signals && !strings.HasPrefix(node.Gate.Uses, "probe.") {
 		return
 	}
+	if fires := p.stillFires(l); node.Gate.Signals && fires != "" {
+		p.suspectSignals(l, fires, inc.Suspect.DeploymentID, e.Promoted)
+		return
+	}
 	p.suspectCheck(l, titled(node), inc.Suspect.DeploymentID, e.Promoted)
+}
+
+// suspectSignals says of signals that outlive the rollback what can be said: they began
+// with the one deployment and go on with the other. Who sends them may be late.
+func (p *pass) suspectSignals(l *loaded, fires, one, other string) {
+	l.inc.CheckSuspect = "the check is suspect: " + fires + " on " + other + " as on " + one + ", two different deployments"
+	p.sayLong(l, l.inc.CheckSuspect+". I do not roll back further. Either its sender is late to say that it is over, or look at the check itself, and at what both depend on: the database, a provider, a secret")
+	p.changed(l)
 }

@@ -148,6 +148,9 @@ func follow(ctx context.Context, cl *client, id string, fn func(console.Line)) e
 	}
 }
 
+// notNeeded begins the reason of a step whose condition decided that it is left out.
+const notNeeded = "its condition does not hold"
+
 func printLine(w io.Writer, l console.Line) {
 	fmt.Fprintf(w, "%s  %-18s %s\n", l.At.Format("15:04:05"), l.Actor, l.Text)
 }
@@ -173,9 +176,16 @@ func printIncident(w io.Writer, i *console.Incident) error {
 	}
 	printKnown(w, i)
 	fmt.Fprintf(w, "\nPlaybook %s\n", i.Playbook)
+	var skipped []string
 	for _, s := range i.Steps {
 		if s.Title == "" && s.State == "done" {
 			continue // where branches meet: of no interest to people
+		}
+		if s.State == "skipped" && strings.HasPrefix(s.Reason, notNeeded) {
+			if skipped == nil || skipped[len(skipped)-1] != s.ID {
+				skipped = append(skipped, s.ID)
+			}
+			continue
 		}
 		fmt.Fprintf(w, "  %-10s %-16s %s", s.State, s.ID, s.Title)
 		switch {
@@ -186,11 +196,18 @@ func printIncident(w io.Writer, i *console.Incident) error {
 		}
 		fmt.Fprintln(w)
 		if s.State == "awaiting" && s.Preview != nil {
-			fmt.Fprintf(w, "             %s\n", s.Preview.Text)
+			about := s.Preview.Text
+			if s.Reason != "" && strings.HasPrefix(s.WaitingOn, "a choice") {
+				about = "it failed: " + s.Reason
+			}
+			fmt.Fprintf(w, "             %s\n", about)
 			if s.Preview.Manual != "" {
 				fmt.Fprintf(w, "             by hand: %s\n", s.Preview.Manual)
 			}
 		}
+	}
+	if len(skipped) > 0 {
+		fmt.Fprintf(w, "Not needed, `incident show %s -o json` says why: %s\n", i.ID, strings.Join(skipped, ", "))
 	}
 	for _, one := range i.Waits {
 		if one.Step == "" {
