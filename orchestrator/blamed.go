@@ -16,7 +16,7 @@ func (p *pass) blame(l *loaded, newer string) {
 }
 
 func blamedBy(inc *Incident) string {
-	return "the suspect of " + IncidentName(inc.N) + " when a newer one took over"
+	return "the suspect of " + IncidentName(inc.N) + " when it was replaced"
 }
 
 // forgive takes back what was kept against deployments because of an incident that

@@ -38,7 +38,7 @@ func (p *pass) measureSoon(l *loaded, st *Step, node *Node) {
 }
 
 func gateText(g *GateReading) string {
-	text := "passed " + strconv.Itoa(g.Passes) + " of " + strconv.Itoa(g.Consecutive) + " times in a row, until " + clock(g.Until)
+	text := "it to pass " + inARow(g.Consecutive) + " (" + strconv.Itoa(g.Passes) + " so far), until " + clock(g.Until)
 	if g.Verdict != "" {
 		text += "; last: " + g.Verdict
 	}
@@ -53,7 +53,7 @@ func (p *pass) gateTimer(l *loaded, st *Step, node *Node) {
 		p.work(l, st, WorkMeasure, prioRead)
 		return
 	}
-	p.reading(l, st, node, map[string]any{})
+	p.reading(l, st, node, map[string]any{}, "")
 }
 
 // foldMeasure takes an executor's reading in.
@@ -77,7 +77,7 @@ func (p *pass) foldMeasure(m *Measured) {
 		return
 	}
 	st.Output = m.Data
-	p.reading(l, st, node, out)
+	p.reading(l, st, node, out, m.Text)
 }
 
 // gateResult is what one reading of a gate means: pass, fail, no data or error.
@@ -90,7 +90,7 @@ func (r gateResult) String() string {
 	return r.result + ": " + clip(r.text, 200)
 }
 
-func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any) {
+func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any, said string) {
 	vars := p.vars(l)
 	vars["out"] = out
 	if saw, ok := out["sample"].(int64); ok && saw < st.Gate.MinSample {
@@ -109,6 +109,9 @@ func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any) {
 	}
 	if r.result == GateFail && p.v2() && node.Gate.Signals && strings.Contains(node.Gate.Pass, "failing") {
 		r.text = p.stillFires(l)
+	}
+	if r.result == GateFail && p.v2() && node.Gate.Uses != "" {
+		r.text = said
 	}
 	p.verdictIn(l, st, node, r)
 }

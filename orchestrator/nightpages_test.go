@@ -131,3 +131,19 @@ func TestPinned_saysWhatServes(t *testing.T) {
 		}
 	}
 }
+
+// TestPinned_saidToBeDone takes a person's word for a rollback that the ledger does not
+// show.
+func TestPinned_saidToBeDone(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	b.preview("rollback")
+	b.say("ann", "approve", "INC-1")
+	b.result(b.intend("rollback", "dpl_bad"), orchestrator.ResultInDoubt)
+	b.say("ann", "confirm-done", "INC-1", "rollback")
+	inc, steps := b.state.Incident(1)
+	if got := b.state.Pinned(inc, steps); !strings.HasPrefix(got, "The rollback to dpl_old counts as done (confirmed by ann), but dpl_bad still serves") {
+		t.Error(got)
+	}
+}

@@ -68,8 +68,9 @@ func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
 		Target string `json:"deployment_id"`
 	}
 	_ = decode(back.Output, &out)
+	out.Target = or(out.Target, targetOf(back)) // somebody else did it, or a person said so
 	if e := s.Env(inc.Project, inc.Environment); out.Target != "" && e.Promoted != "" && e.Promoted != out.Target {
-		return "Rolled back to " + out.Target + " at " + moment(back.Since, s.meta.Now) + ", but " + e.Promoted + " serves since " + moment(e.PromotedAt, s.meta.Now) + ", and not by this plan" + s.symptomText(inc)
+		return servesInstead(out.Target, back, e, s.meta.Now) + s.symptomText(inc)
 	}
 	text := "Rolled back to " + out.Target + ", not proven yet"
 	if proven != nil {
@@ -88,6 +89,15 @@ func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
 		return text + s.symptomText(inc)
 	}
 	return text + " and the symptom has been gone since " + clock(cured.Since)
+}
+
+// servesInstead says that what a rollback led to does not serve: something else took over
+// since, or it was only said to be done.
+func servesInstead(target string, back *Step, e *EnvState, now int64) string {
+	if e.PromotedAt > back.Since {
+		return "Rolled back to " + target + " at " + moment(back.Since, now) + ", but " + e.Promoted + " serves since " + moment(e.PromotedAt, now) + ", and not by this plan"
+	}
+	return "The rollback to " + target + " counts as done (" + back.Reason + "), but " + e.Promoted + " still serves as far as I see"
 }
 
 // symptomText says how users are where no gate has said that the symptom is gone.

@@ -1,5 +1,7 @@
 package orchestrator
 
+import "strconv"
+
 // foldResult takes in how an attempt ended. Results are facts: they count
 // whoever reports them and however late, matched by attempt.
 func (p *pass) foldResult(r *Result) {
@@ -122,7 +124,7 @@ func (p *pass) doubt(l *loaded, st *Step, node *Node, why string, settle int64) 
 	if st.State != StepUnknown && !p.to(l, st, "doubt", why) {
 		return
 	}
-	p.line(l, "backout", "I started "+titled(node)+" at "+clock(st.Attempt.At)+" and do not know how it ended: "+why+". I have not done it twice")
+	p.line(l, "backout", "I started "+titled(node)+" at "+clock(st.Attempt.At)+" and do not know how it ended: "+why+". "+onceOnly(st))
 	if node.Spec.Safety == Verifiable {
 		st.Waiting = "a look at what really happened"
 		p.timer(l, st, p.now+max(1, settle))
@@ -193,4 +195,13 @@ func (p *pass) orphaned(l *loaded, st *Step, node *Node) {
 	default:
 		p.doubt(l, st, node, why, free-p.now)
 	}
+}
+
+// onceOnly says that a doubt has led to no second call; after an attempt that is known
+// not to have taken place there may be several.
+func onceOnly(st *Step) string {
+	if st.Tries > 1 {
+		return "This is attempt " + strconv.Itoa(st.Tries) + ", the ones before did not take place; I do not repeat it before I know"
+	}
+	return "I have not done it twice"
 }
