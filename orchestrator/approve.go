@@ -132,7 +132,7 @@ func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
 func (p *pass) askedForIt(l *loaded, st *Step, node *Node) {
 	ap := st.Approval
 	if r := l.inc.Requester; r != "" && ap.Requester != "excluded" && !ap.Reason && node.Spec.Serving && !node.Spec.Forward {
-		p.vote(l, st, node, Vote{By: r, At: p.now, Reason: "asked for it: " + l.inc.Reason})
+		p.vote(l, st, node, Vote{By: r, At: p.now, Reason: strings.TrimSuffix("asked for it: "+l.inc.Reason, ": ")})
 	}
 }
 

@@ -3,10 +3,16 @@ package orchestrator
 import "strings"
 
 // leftBehind says what an incident leaves behind that its end does not undo: a hold that
-// keeps every later build from going live. "" when nothing is left.
+// keeps every later build from going live, or a provider that does. "" when nothing is left.
 func (p *pass) leftBehind(inc *Incident) string {
-	h := p.s.Env(inc.Project, inc.Environment).Hold
-	if !p.v2() || h == nil || h.N != inc.N {
+	env := p.s.Env(inc.Project, inc.Environment)
+	h := env.Hold
+	switch {
+	case !p.v2() || h != nil && h.N != inc.N:
+		return ""
+	case h == nil && env.RolledBack && inc.Effects > 0 && stays(env):
+		return "what is built for " + inc.Project + "/" + inc.Environment + " stays staged at the provider until one is promoted"
+	case h == nil:
 		return ""
 	}
 	return inc.Project + "/" + inc.Environment + " is still held, so what is built does not go live: `hold lift " + inc.Project + "` ends that"

@@ -19,11 +19,13 @@ func blamedBy(inc *Incident) string {
 	return "the suspect of " + IncidentName(inc.N) + " when it was replaced"
 }
 
+func rolledBackBy(inc *Incident) string { return "rolled back by " + IncidentName(inc.N) }
+
 // forgive takes back what was kept against deployments because of an incident that
 // was none.
 func (p *pass) forgive(inc *Incident) {
 	for _, r := range p.s.ledger(inc.Project, inc.Environment) {
-		if r.d.Bad == blamedBy(inc) {
+		if r.d.Bad == blamedBy(inc) || r.d.Bad == rolledBackBy(inc) {
 			r.d.Bad = ""
 			p.s.save(BucketDeploy, r.key, r.d)
 			p.s.touch(inc.Project, inc.Environment)

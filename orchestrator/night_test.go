@@ -198,3 +198,32 @@ func TestVerdict_notBackToASuspect(t *testing.T) {
 		t.Fatalf("after dismiss: %+v", v)
 	}
 }
+
+// TestVerdict_dismissTakesBackARollback asks what can be gone back to once the incident
+// that rolled back is said to have been none.
+func TestVerdict_dismissTakesBackARollback(t *testing.T) {
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Advise)
+	b.act(orchestrator.Record{Deploys: b.twoBuilds()})
+	b.observed("dpl_new")
+	b.alert("5xx")
+	b.preview("rollback")
+	b.say("ann", "approve", "INC-1")
+	d := b.intend("rollback", "dpl_new")
+	b.act(orchestrator.Record{Result: &orchestrator.Result{StepRef: d.Intent.StepRef, Attempt: d.Intent.Attempt, Kind: orchestrator.ResultDone, Data: []byte(`{"deployment_id":"dpl_old"}`)}})
+	b.observed("dpl_old", func(o *orchestrator.Observed) { o.Serving.AutoAssign = false })
+	bad := func() string {
+		for _, d := range b.state.Deployments("shop", "production") {
+			if d.ID == "dpl_new" {
+				return d.Bad
+			}
+		}
+		return "not there"
+	}
+	if got := bad(); got != "rolled back by INC-1" {
+		t.Fatalf("%q\n%s", got, b.story())
+	}
+	r := b.say("ann", "dismiss", "INC-1")
+	if bad() != "" || !strings.Contains(r.Text, "stays staged at the provider until one is promoted") {
+		t.Fatalf("bad %q after %q", bad(), r.Text)
+	}
+}

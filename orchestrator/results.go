@@ -65,7 +65,7 @@ func (p *pass) observeTarget(l *loaded, node *Node, data []byte) {
 	env := p.s.Env(inc.Project, inc.Environment)
 	if !node.Spec.Forward && inc.Suspect != nil {
 		if d, key := p.ledgerFind(inc.Project, inc.Environment, inc.Suspect.DeploymentID); d != nil {
-			d.Bad = "rolled back by " + IncidentName(inc.N)
+			d.Bad = rolledBackBy(inc)
 			p.s.save(BucketDeploy, key, d)
 		}
 	}

@@ -68,6 +68,7 @@ func (p *pass) adopt(project, env, id string) {
 	if l == nil || !l.inc.State.Open() || !p.v2() {
 		return
 	}
+	p.blame(l, id)
 	for _, st := range append([]*Step(nil), l.steps...) {
 		node := p.node(l, st)
 		if node == nil || !node.Spec.Serving || st.State != StepAwaiting || st.Asked || targetOf(st) != id {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -175,7 +176,7 @@ func printIncident(w io.Writer, i *console.Incident) error {
 		fmt.Fprintf(w, "Read-only: %s\n", i.ReadOnly)
 	}
 	printKnown(w, i)
-	fmt.Fprintf(w, "\nPlaybook %s\n", i.Playbook)
+	fmt.Fprintf(w, "\nPlaybook %s\n", cmp.Or(i.Playbook, "none yet"))
 	var skipped []string
 	for _, s := range i.Steps {
 		if s.Title == "" && s.State == "done" {
