@@ -160,7 +160,7 @@ func (c *Card) add(st *Step, node *Node) {
 func hint(n uint64, st *Step, node *Node) string {
 	text := "Waits for " + st.Waiting
 	if ap := st.Approval; ap != nil && ap.Auto {
-		text += ". Say `stop " + IncidentName(n) + "` to prevent it, `now` not to wait"
+		text += ". Say `stop " + IncidentName(n) + "` to prevent it, `now " + IncidentName(n) + " " + st.ID + "` not to wait"
 	}
 	if ask := askOf(st, node); ask != nil && st.Approval != nil && len(ask.Choice) == 0 {
 		return text + ". " + askHelp(n, st.ID, ask)

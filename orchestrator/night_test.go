@@ -69,7 +69,7 @@ func TestChat_saysWhatToSay(t *testing.T) {
 		step string
 		want []string
 	}{
-		{orchestrator.Live, "rollback", []string{"acts at", "`stop INC-1`", "`now`"}},
+		{orchestrator.Live, "rollback", []string{"acts at", "`stop INC-1`", "`now INC-1 rollback`"}},
 		{orchestrator.Advise, "rollback", []string{"0 of 1 approval by on-call, until"}},
 		{orchestrator.Advise, "why", []string{"by on-call, until", "`answer INC-1 why cause=...`"}},
 	} {

@@ -147,3 +147,21 @@ func TestPinned_saidToBeDone(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestStatusPage_promisesWhatIsAsked sets another pace of updates.
+func TestStatusPage_promisesWhatIsAsked(t *testing.T) {
+	tell := orchestrator.Node{ID: "status", Kind: orchestrator.NodeAction, Action: "status.publish", Needs: []int{}, With: map[string]any{"kind": "investigating"}, Approve: &orchestrator.Approve{Roles: []string{"on-call"}}}
+	b := newBook(t, onePlan(rollbackNode(), tell), orchestrator.Live)
+	c := testConfig(orchestrator.Live)
+	c.Policies.Timings = map[string]int64{"update_every": 5 * minute}
+	b.config(c)
+	b.promoted("dpl_bad")
+	b.alert("5xx")
+	if got := b.step("status").Preview.Text; got != `status: "We are looking into a problem. The next update comes within 5 minutes"` {
+		t.Error(got)
+	}
+	b.say("ann", "approve", "INC-1", "status")
+	if posts := b.state.Status(); len(posts) != 1 || !strings.Contains(posts[0].Text, "within 5 minutes.") {
+		t.Errorf("%+v", posts)
+	}
+}

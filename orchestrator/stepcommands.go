@@ -54,7 +54,7 @@ func (p *pass) meantStep(c *Command, l *loaded, who Person) (*Step, string) {
 	case 0:
 		return nil, "nothing in " + IncidentName(l.inc.N) + " waits for `" + c.Verb + "` by " + who.ID + ". Waiting: " + orNothing(p.waitingSteps(l, nil))
 	}
-	return nil, "which one? Nothing was done. Waiting: " + strings.Join(ids, ", ")
+	return nil, "which one? Nothing was done. Waiting: " + strings.Join(ids, ", ") + ". Say `" + c.Verb + " " + IncidentName(l.inc.N) + " " + ids[0] + "`, or another of them"
 }
 
 // named is the newest step with this id.

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"bytes"
 	"strconv"
+	"strings"
 )
 
 // toldAlready is the earlier step of the incident that wrote, or is writing, just this
@@ -69,5 +70,17 @@ func (p *pass) shownText(l *loaded, st *Step, node *Node) string {
 	if !p.v2() || node.Action != "status.publish" || !decode(st.Inputs, &in) {
 		return titled(node)
 	}
-	return titled(node) + ": " + strconv.Quote(or(in.Text, publicText(in.Kind)))
+	return titled(node) + ": " + strconv.Quote(strings.TrimSuffix(or(in.Text, p.publicWords(in.Kind)), "."))
+}
+
+// publicWords are what the public page says; the next update is promised for when it is
+// really asked of people.
+func (p *pass) publicWords(kind string) string {
+	text := publicText(kind)
+	every := max(1_000, p.timing("update_every", updateEvery))
+	if !p.v2() || every == updateEvery {
+		return text
+	}
+	within := plural(int(max(1, every/60_000)), "minute")
+	return strings.Replace(text, "20 minutes", within, 1)
 }
