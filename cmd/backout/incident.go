@@ -149,9 +149,6 @@ func follow(ctx context.Context, cl *client, id string, fn func(console.Line)) e
 	}
 }
 
-// notNeeded begins the reason of a step whose condition decided that it is left out.
-const notNeeded = "its condition does not hold"
-
 func printLine(w io.Writer, l console.Line) {
 	fmt.Fprintf(w, "%s  %-18s %s\n", l.At.Format("15:04:05"), l.Actor, l.Text)
 }
@@ -177,42 +174,10 @@ func printIncident(w io.Writer, i *console.Incident) error {
 	}
 	printKnown(w, i)
 	fmt.Fprintf(w, "\nPlaybook %s\n", cmp.Or(i.Playbook, "none yet"))
-	var skipped []string
-	for _, s := range i.Steps {
-		if s.Title == "" && s.State == "done" {
-			continue // where branches meet: of no interest to people
-		}
-		if s.State == "skipped" && strings.HasPrefix(s.Reason, notNeeded) {
-			if skipped == nil || skipped[len(skipped)-1] != s.ID {
-				skipped = append(skipped, s.ID)
-			}
-			continue
-		}
-		fmt.Fprintf(w, "  %-10s %-16s %s", s.State, s.ID, s.Title)
-		switch {
-		case s.WaitingOn != "":
-			fmt.Fprintf(w, "\n             waits for %s, since %s", s.WaitingOn, s.Since.Format("15:04:05"))
-		case s.Reason != "" && s.State != "done":
-			fmt.Fprintf(w, "\n             %s", s.Reason)
-		}
-		fmt.Fprintln(w)
-		if s.State == "awaiting" && s.Preview != nil {
-			about := s.Preview.Text
-			if s.Reason != "" && strings.HasPrefix(s.WaitingOn, "a choice") {
-				about = "it failed: " + s.Reason
-			}
-			fmt.Fprintf(w, "             %s\n", about)
-			if s.Preview.Manual != "" {
-				fmt.Fprintf(w, "             by hand: %s\n", s.Preview.Manual)
-			}
-		}
-	}
-	if len(skipped) > 0 {
-		fmt.Fprintf(w, "Not needed, `incident show %s -o json` says why: %s\n", i.ID, strings.Join(skipped, ", "))
-	}
+	printSteps(w, i)
 	for _, one := range i.Waits {
 		if one.Step == "" {
-			fmt.Fprintf(w, "\nIt waits for %s, since %s\n", one.For, one.Since.Format("15:04:05"))
+			fmt.Fprintf(w, "\nIt waits for %s, since %s\n", one.For, one.Since.Format("15:04:05 UTC"))
 		}
 	}
 	return nil
