@@ -66,12 +66,12 @@ func printAsk(w io.Writer, id string, s *console.Step) {
 	if len(s.Ask.Choices) > 0 {
 		return
 	}
-	words := fmt.Sprintf("answer %s %s", id, s.ID)
+	words := []string{"answer", id, s.ID}
 	for _, name := range s.Ask.Typed {
-		words += " " + name + "=..."
+		words = append(words, name+"=...")
 	}
 	if len(s.Ask.Checklist) > 0 {
-		words += " checked=all, which confirms: " + strings.Join(s.Ask.Checklist, "; ")
+		words = append(words, "checked=all, which confirms: "+strings.Join(s.Ask.Checklist, "; "))
 	}
-	fmt.Fprintf(w, "             %s\n", words)
+	fmt.Fprintf(w, "             %s\n", strings.Join(words, " "))
 }
