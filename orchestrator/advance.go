@@ -108,6 +108,10 @@ func (p *pass) beginAction(l *loaded, st *Step, node *Node) {
 		return
 	}
 	st.Inputs = in
+	if earlier := p.toldAlready(l, st, node); earlier != nil {
+		p.saidBefore(l, st, node, earlier)
+		return
+	}
 	p.offerSwitch(l, node)
 	if node.Action == PageAction {
 		st.Inputs = p.pageInputs(l.inc, in)
@@ -124,7 +128,7 @@ func (p *pass) beginAction(l *loaded, st *Step, node *Node) {
 		return
 	}
 	if builtIn(node.Action) {
-		p.previewed(l, st, node, &Previewed{Text: titled(node), Hash: "built-in"})
+		p.previewed(l, st, node, &Previewed{Text: p.shownText(l, st, node), Hash: "built-in"})
 		return
 	}
 	if p.to(l, st, "ask", "") {

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,6 +123,7 @@ func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
 		st.Waiting = "the veto time; acts at " + clock(p.now+ap.Within)
 		p.timer(l, st, p.now+ap.Within)
 		p.changed(l)
+		p.askedForIt(l, st, node) // a person has decided; there is nothing to wait for
 		return
 	}
 	if ap.Auto {
@@ -134,8 +136,14 @@ func (p *pass) askApproval(l *loaded, st *Step, node *Node) {
 	p.line(l, "backout", "asks "+roles(ap.Roles)+": "+strings.TrimSuffix(st.Preview.Text, ".")+". Say `approve "+IncidentName(l.inc.N)+" "+st.ID+"` or `reject`"+confirmHelp(ap, st)+byHand(st)+". Asked because of "+ap.Rule)
 	st.Waiting = p.approvalWaiting(ap)
 	p.timer(l, st, p.now+ap.Within)
+	p.askedForIt(l, st, node)
+}
+
+// askedForIt counts whoever asked for a rollback by hand as the first yes to it.
+func (p *pass) askedForIt(l *loaded, st *Step, node *Node) {
+	ap := st.Approval
 	if r := l.inc.Requester; r != "" && ap.Requester != "excluded" && !ap.Reason && node.Spec.Serving && !node.Spec.Forward {
-		p.vote(l, st, node, Vote{By: r, At: p.now, Reason: "asked for it: " + l.inc.Reason})
+		p.vote(l, st, node, Vote{By: r, At: p.now, Reason: strings.TrimSuffix("asked for it: "+l.inc.Reason, ": ")})
 	}
 }
 
@@ -147,8 +155,18 @@ func byHand(st *Step) string {
 	return ", or do it by hand: `" + st.Preview.Manual + "`"
 }
 
-func (p *pass) approvalWaiting(ap *Approval) string {
-	return strconv.Itoa(len(ap.Votes)) + " of " + plural(ap.Quorum, "approval") + " by " + roles(ap.Roles) + ", until " + clock(p.now+ap.Within)
+func (p *pass) approvalWaiting(ap *Approval) string { return p.approvalUntil(ap, p.now+ap.Within) }
+
+func (p *pass) approvalUntil(ap *Approval, until int64) string {
+	return strconv.Itoa(len(ap.Votes)) + " of " + plural(ap.Quorum, "approval") + " by " + roles(ap.Roles) + ", until " + clock(until)
+}
+
+// lacks says which role somebody would need.
+func lacks(who Person, needed []string) string {
+	if len(needed) == 1 {
+		return who.ID + " does not have the role " + needed[0]
+	}
+	return who.ID + " has none of the roles " + roles(needed)
 }
 
 func roles(rs []string) string {
@@ -234,7 +252,7 @@ func (p *pass) vote(l *loaded, st *Step, node *Node, v Vote) {
 	l.touch(st)
 	p.line(l, v.By, "approved "+st.ID+suffix(v.Reason))
 	if len(ap.Votes) < ap.Quorum {
-		st.Waiting = p.approvalWaiting(ap)
+		st.Waiting = p.approvalUntil(ap, cmp.Or(st.Timer, p.now+ap.Within)) // a yes gives no more time
 		p.changed(l)
 		return
 	}
@@ -299,11 +317,22 @@ func (p *pass) approvalOver(l *loaded, st *Step, node *Node) {
 	case ap.Else == ElseStop || ap.Round >= maxAsks:
 		p.fail(l, st, node, why)
 	default:
-		p.remind(l, ap, "Still waits for "+roles(ap.Roles)+": "+st.Preview.Text)
+		p.remind(l, ap, p.stillAsked(l, st, ap))
 		p.lookAgain(l, st, node)
 		st.Waiting = p.approvalWaiting(ap)
 		p.timer(l, st, p.now+ap.Within)
 	}
+}
+
+// stillAsked is what somebody is woken with whose yes is missing: what it is about, what
+// to type, and how to do it without Backout.
+func (p *pass) stillAsked(l *loaded, st *Step, ap *Approval) string {
+	text := "Still waits for " + roles(ap.Roles) + ": " + st.Preview.Text
+	if !p.v2() {
+		return text
+	}
+	return "Still waits for " + roles(ap.Roles) + ": " + strings.TrimSuffix(clip(st.Preview.Text, 240), ".") +
+		". Say `approve " + IncidentName(l.inc.N) + " " + st.ID + "` or `reject`" + byHand(st)
 }
 
 // mayAnswer reports why a person may not decide about a step; "" if they may.
@@ -313,7 +342,7 @@ func (p *pass) mayAnswer(l *loaded, st *Step, who Person) string {
 		return "nothing is asked there yet"
 	}
 	if !who.HasRole(ap.Roles) {
-		return who.ID + " has none of the roles " + roles(ap.Roles)
+		return lacks(who, ap.Roles)
 	}
 	if ap.Requester == "excluded" && p.asked(l, st, who.ID) {
 		return who.ID + " asked for it and may not approve it as well"

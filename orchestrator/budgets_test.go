@@ -184,6 +184,7 @@ func TestBudget_everyLoopEndsWithAPerson(t *testing.T) {
 		b.promoted("dpl_bad")
 		b.alert("5xx")
 		b.preview("rollback")
+		b.say("ann", "ack", "INC-1")
 		b.say("ann", "approve", "INC-1")
 		b.result(b.intend("rollback", "dpl_bad"), orchestrator.ResultFailed)
 		b.wait(6 * minute)

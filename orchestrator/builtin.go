@@ -114,7 +114,7 @@ func (p *pass) publish(l *loaded, kind, text string, components []string) {
 			c = "all"
 		}
 		if text == "" {
-			text = publicText(kind)
+			text = p.publicWords(kind)
 		}
 		p.s.save(BucketStatus, joinKey(inc.Project, c), &StatusPost{
 			Project: inc.Project, Component: c, Incident: IncidentName(inc.N), Kind: kind, Text: text, At: p.now,

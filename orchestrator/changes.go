@@ -122,7 +122,7 @@ func (s *State) Changes(project, env string, since int64) []Change {
 	for _, d := range s.Deployments(project, env) {
 		for _, span := range d.Served {
 			if span.From >= since {
-				out = append(out, Change{At: span.From, Kind: "deployment", Title: strings.TrimSpace(d.ID + " " + d.Commit)})
+				out = append(out, Change{At: span.From, Kind: "deployment", Title: strings.TrimSpace(d.ID + " " + shortened(d.Commit))})
 			}
 		}
 	}
@@ -187,4 +187,12 @@ func (p *pass) upstreamSays(node string) string {
 		return ""
 	}
 	return u.Says()
+}
+
+// shortened is a commit as people write it.
+func shortened(commit string) string {
+	if len(commit) < 40 {
+		return commit
+	}
+	return commit[:shortCommit]
 }

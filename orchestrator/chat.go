@@ -34,9 +34,11 @@ type CardIncident struct {
 
 // CardAsk is something people may answer with a click.
 type CardAsk struct {
-	Step    string       `json:"step"`
-	Text    string       `json:"text"`
-	Preview string       `json:"preview,omitempty"`
+	Step    string `json:"step"`
+	Text    string `json:"text"`
+	Preview string `json:"preview,omitempty"`
+	// Hint says who is asked, until when, and what to type where no button does.
+	Hint    string       `json:"hint,omitempty"`
 	Choices []CardChoice `json:"choices,omitempty"`
 }
 
@@ -99,6 +101,9 @@ func (p *pass) card(l *loaded, st *Step) Card {
 	if text := p.s.Pinned(inc, l.steps); text != "" && p.v2() {
 		c.Incident.Summary = append(c.Incident.Summary, text)
 	}
+	if inc.Stopped != "" && inc.State.Open() && p.v2() {
+		c.Incident.Summary = append(c.Incident.Summary, "Waits for "+p.s.rests(inc))
+	}
 	if text := p.s.ReadOnlyText(inc.Project, inc.Environment); text != "" {
 		c.Incident.Summary = append(c.Incident.Summary, "Read-only: "+text)
 	}
@@ -107,7 +112,11 @@ func (p *pass) card(l *loaded, st *Step) Card {
 	}
 	for _, other := range l.steps {
 		if node := p.node(l, other); node != nil && other.Chunk == 0 && (other.Extra == nil || other.byWord()) {
+			asked := len(c.Waiting)
 			c.add(other, node)
+			if len(c.Waiting) > asked && p.v2() {
+				c.Waiting[asked].Hint = hint(inc.N, other, node)
+			}
 		}
 	}
 	var posted struct {
@@ -128,7 +137,7 @@ func (c *Card) add(st *Step, node *Node) {
 	switch st.State {
 	case StepAwaiting:
 		if ask := askOf(st, node); ask != nil && st.Approval != nil {
-			item := CardAsk{Step: st.ID, Text: titled(node)}
+			item := CardAsk{Step: st.ID, Text: titled(node) + failedBecause(st)}
 			for _, ch := range ask.Choice {
 				item.Choices = append(item.Choices, CardChoice{Key: ch.Key, Text: ch.Text})
 			}
@@ -144,4 +153,28 @@ func (c *Card) add(st *Step, node *Node) {
 		}
 	case StepBlocked, StepReady, StepRunning, StepAccepted, StepWaiting, StepSkipped, StepCancelled:
 	}
+}
+
+// hint says what an open question waits for and until when, and the words that answer
+// it: those who read the chat are to see what those at the command line see.
+func hint(n uint64, st *Step, node *Node) string {
+	text := "Waits for " + st.Waiting
+	if ap := st.Approval; ap != nil && ap.Auto {
+		text += ". Say `stop " + IncidentName(n) + "` to prevent it, `now " + IncidentName(n) + " " + st.ID + "` not to wait"
+	}
+	if ask := askOf(st, node); ask != nil && st.Approval != nil && len(ask.Choice) == 0 {
+		return text + ". " + askHelp(n, st.ID, ask)
+	}
+	if st.Preview != nil && st.Preview.Manual != "" {
+		text += ". By hand: `" + st.Preview.Manual + "`"
+	}
+	return text
+}
+
+// failedBecause is why a question about a failure is put.
+func failedBecause(st *Step) string {
+	if !st.Asked || st.Reason == "" {
+		return ""
+	}
+	return " failed: " + st.Reason
 }

@@ -67,7 +67,7 @@ func (p *pass) refuseCommand(c *Command, why string) {
 		if name == "" {
 			name = c.Claimed
 		}
-		p.line(l, clip(name, 60), "refused `"+clip(c.Verb+" "+c.Step, 80)+"`: "+why)
+		p.line(l, clip(name, 60), "refused `"+clip(strings.TrimSpace(c.Verb+" "+c.Step), 80)+"`: "+why)
 	}
 	p.reply(c, l, false, why)
 }
@@ -116,8 +116,10 @@ func (p *pass) commandOpen(c *Command, who Person) {
 func (p *pass) rollbackByHand(c *Command, l *loaded, who Person) {
 	inc := l.inc
 	if inc.Run().Playbook == "rollback" && inc.Stopped == "" {
-		p.reply(c, l, true, IncidentName(inc.N)+" is rolling back already")
-		return
+		if why := p.rollingBack(l); why != "" {
+			p.reply(c, l, true, why)
+			return
+		}
 	}
 	inc.Requester, inc.Reason, inc.Stopped = who.ID, clip(c.Text, 300), ""
 	p.line(l, who.ID, "asked for a rollback"+suffix(inc.Reason))
@@ -186,9 +188,18 @@ func (p *pass) commandHold(c *Command, who Person) {
 	case "set":
 		p.setHold(c, who, Place{pr.ID, name}, env)
 	case "lift":
+		if env.Hold == nil && p.v2() {
+			p.reply(c, nil, true, "nothing holds "+pr.ID+"/"+name)
+			return
+		}
+		p.heldLine(Place{pr.ID, name}, who, "lifted the hold of "+liftedFrom(env.Hold))
 		env.Hold = nil
 		p.s.saveEnv(pr.ID, name, env)
-		p.reply(c, nil, true, "the hold on "+pr.ID+"/"+name+" is lifted")
+		text := "the hold on " + pr.ID + "/" + name + " is lifted"
+		if p.v2() && stays(env) {
+			text += "; the provider still lets no push go live by itself: what is built stays staged until one is promoted"
+		}
+		p.reply(c, nil, true, text)
 	default:
 		p.refuseCommand(c, "say `hold set PROJECT` or `hold lift PROJECT`")
 	}
@@ -335,7 +346,7 @@ func (p *pass) commandStop(c *Command, l *loaded, who Person) {
 		p.reply(c, l, true, "stopped already by "+inc.Stopped)
 		return
 	}
-	inc.Stopped = who.ID
+	inc.Stopped, inc.StoppedAt = who.ID, p.now
 	var done, half []string
 	for _, st := range l.steps {
 		node := p.node(l, st)
@@ -377,5 +388,12 @@ func (p *pass) commandMove(c *Command, l *loaded, who Person, event string) {
 		p.refuseCommand(c, IncidentName(l.inc.N)+" is "+string(l.inc.State)+"; `"+event+"` is not possible from there")
 		return
 	}
-	p.reply(c, l, true, IncidentName(l.inc.N)+" is "+string(l.inc.State))
+	if event == "dismiss" {
+		p.forgive(l.inc)
+	}
+	text := IncidentName(l.inc.N) + " is " + string(l.inc.State)
+	if left := p.leftBehind(l.inc); left != "" {
+		text += "; " + left
+	}
+	p.reply(c, l, true, text)
 }

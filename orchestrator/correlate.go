@@ -182,6 +182,8 @@ func (inc *Incident) places() []Place {
 func (p *pass) commandMerge(c *Command, l *loaded, who Person) {
 	into := p.s.incident(ParseIncidentName(c.Args["into"]))
 	switch {
+	case into == nil && ParseIncidentName(c.Args["into"]) > 0:
+		p.refuseCommand(c, "there is no "+IncidentName(ParseIncidentName(c.Args["into"])))
 	case into == nil || into == l:
 		p.refuseCommand(c, "say into which one: `merge "+IncidentName(l.inc.N)+" INC-n`")
 	case !into.inc.State.Open() || !l.inc.State.Open():
@@ -221,6 +223,7 @@ func (p *pass) merge(from, into *loaded, who, why string) {
 	}
 	p.moveAlerts(from.inc, into.inc.N)
 	p.line(into, who, IncidentName(from.inc.N)+" ("+from.inc.Project+") is part of this: "+why)
+	p.handPage(from.inc, into.inc)
 	p.move(from, "merge", "part of "+IncidentName(into.inc.N)+", "+why)
 	for _, at := range from.inc.places() {
 		p.addPlace(into, at)

@@ -23,7 +23,9 @@ import (
 //	   a hold pages; the verdict is kept and knows plan, retention, secrets, migrations,
 //	   variables, crons and rolling releases, and what each migration does
 //	   to the code from before it; the ledger keeps 200 deployments;
-//	   what is promoted is watched, and graded by that; signals and ids stand on shelves
+//	   what is promoted is watched, and graded by that; signals and ids stand on shelves;
+//	   the chat shows the end of an incident, nobody is mailed the same twice, a suspect
+//	   that was replaced is no target, and the public page ends with its incident
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.

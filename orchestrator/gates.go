@@ -1,6 +1,10 @@
 package orchestrator
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // beginGate starts measuring. A gate on signals is read by the fold itself when
 // its timer fires; any other is measured by an executor.
@@ -34,7 +38,7 @@ func (p *pass) measureSoon(l *loaded, st *Step, node *Node) {
 }
 
 func gateText(g *GateReading) string {
-	text := "passed " + strconv.Itoa(g.Passes) + " of " + strconv.Itoa(g.Consecutive) + " times in a row, until " + clock(g.Until)
+	text := "it to pass " + inARow(g.Consecutive) + " (" + strconv.Itoa(g.Passes) + " so far), until " + clock(g.Until)
 	if g.Verdict != "" {
 		text += "; last: " + g.Verdict
 	}
@@ -49,7 +53,7 @@ func (p *pass) gateTimer(l *loaded, st *Step, node *Node) {
 		p.work(l, st, WorkMeasure, prioRead)
 		return
 	}
-	p.reading(l, st, node, map[string]any{})
+	p.reading(l, st, node, map[string]any{}, "")
 }
 
 // foldMeasure takes an executor's reading in.
@@ -73,7 +77,7 @@ func (p *pass) foldMeasure(m *Measured) {
 		return
 	}
 	st.Output = m.Data
-	p.reading(l, st, node, out)
+	p.reading(l, st, node, out, m.Text)
 }
 
 // gateResult is what one reading of a gate means: pass, fail, no data or error.
@@ -86,7 +90,7 @@ func (r gateResult) String() string {
 	return r.result + ": " + clip(r.text, 200)
 }
 
-func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any) {
+func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any, said string) {
 	vars := p.vars(l)
 	vars["out"] = out
 	if saw, ok := out["sample"].(int64); ok && saw < st.Gate.MinSample {
@@ -103,7 +107,37 @@ func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any) {
 	case p.v2() && node.Gate.Uses != "" && p.s.cutOff(p.now):
 		r.result, r.text = GateError, "Backout itself is cut off: its control probes fail"
 	}
+	if r.result == GateFail && p.v2() && node.Gate.Signals && strings.Contains(node.Gate.Pass, "failing") {
+		r.text = p.stillFires(l)
+	}
+	if r.result == GateFail && p.v2() && node.Gate.Uses != "" {
+		r.text = said
+	}
 	p.verdictIn(l, st, node, r)
+}
+
+// stillFires names what an incident's signals still tell of; "" when nothing fires.
+func (p *pass) stillFires(l *loaded) string {
+	var names []string
+	p.eachSignal(l.inc.N, func(sig *Signal) {
+		if sig.Firing && sig.Ended == 0 && !slices.Contains(names, sig.Name) {
+			names = append(names, sig.Name)
+		}
+	})
+	if len(names) == 0 {
+		return ""
+	}
+	if more := len(names) - 3; more > 0 {
+		names = append(names[:3], strconv.Itoa(more)+" more")
+	}
+	return clip(list(names, "and"), 150) + " " + verbFor(len(names), "still fires", "still fire")
+}
+
+func verbFor(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // verdictIn counts a reading: enough passes in a row end the gate well; anything else
@@ -123,7 +157,7 @@ func (p *pass) verdictIn(l *loaded, st *Step, node *Node, r gateResult) {
 	p.changed(l)
 	switch {
 	case g.Passes >= g.Consecutive:
-		p.finish(l, st, node, "passed "+strconv.Itoa(g.Passes)+" times in a row after "+span(p.now-g.Started))
+		p.finish(l, st, node, "passed "+inARow(g.Passes)+" after "+span(p.now-g.Started))
 	case p.now >= g.Until:
 		p.gateOver(l, st, node)
 	default:
@@ -144,3 +178,10 @@ func (p *pass) gateOver(l *loaded, st *Step, node *Node) {
 
 // noDataAsks is the value of Gate.NoData that puts a gate without data to a person.
 const noDataAsks = "inconclusive"
+
+func inARow(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times in a row"
+}

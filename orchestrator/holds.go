@@ -33,6 +33,7 @@ func (p *pass) setHold(c *Command, who Person, at Place, env *EnvState) {
 		h.Until = until
 		p.s.view.Put(BucketTimer, timerKey(until, 0, 0, holdTimer+at.Project+"/"+at.Environment), []byte{1})
 	}
+	p.heldLine(at, who, "set a hold"+suffix(h.Reason)+h.end(p.now))
 	env.Hold = h
 	p.s.saveEnv(at.Project, at.Environment, env)
 	end := "; nobody has said until when: `hold lift " + at.Project + "` ends it"
@@ -40,6 +41,22 @@ func (p *pass) setHold(c *Command, who Person, at Place, env *EnvState) {
 		end = h.end(p.now)
 	}
 	p.reply(c, nil, true, at.Project+"/"+at.Environment+" is held: nothing new goes to production through Backout"+end)
+}
+
+// heldLine keeps in the open incident what somebody did to the hold beside it: whoever
+// reads on must know whether the next push goes live.
+func (p *pass) heldLine(at Place, who Person, text string) {
+	if l := p.openIncident(at.Project, at.Environment); p.v2() && l != nil && l.inc.State != Closed {
+		p.line(l, who.ID, text)
+		p.changed(l)
+	}
+}
+
+func liftedFrom(h *Hold) string {
+	if h == nil {
+		return "nobody"
+	}
+	return h.By + suffix(h.Reason)
 }
 
 // holdOver ends a hold whose time is over. One that was set anew meanwhile stays.

@@ -79,6 +79,8 @@ type Incident struct {
 	// the plan (pages, chat messages).
 	Lines uint32 `json:"lines,omitempty"`
 	Extra int    `json:"extra,omitempty"`
+	// StoppedAt is when a person ended its plan.
+	StoppedAt int64 `json:"stopped_at,omitempty"`
 	// Timer is when the incident's own timer is due: close, or subside.
 	Timer int64 `json:"timer,omitempty"`
 	// Off are the components that it switched off, oldest first.

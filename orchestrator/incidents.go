@@ -175,6 +175,10 @@ func (p *pass) closed(l *loaded) {
 	}
 	p.release(l)
 	p.cancelSteps(l, "the incident is closed")
+	p.pageAtEnd(l)
+	if text := p.leftBehind(l.inc); text != "" {
+		p.line(l, "backout", text)
+	}
 	p.forgetPlaces(l.inc)
 }
 
@@ -357,9 +361,18 @@ func span(ms int64) string {
 	case d < time.Minute:
 		return d.Round(100 * time.Millisecond).String()
 	case d < time.Hour:
-		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+		d = d.Round(time.Second)
+	default:
+		d = d.Round(time.Minute)
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(d.Round(time.Minute).String(), "0s"), "0m")
+	text := d.String()
+	if d%time.Minute == 0 {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if d%time.Hour == 0 {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // score writes 930 as 0.93.

@@ -1,5 +1,7 @@
 package orchestrator
 
+import "strconv"
+
 // StartWindow is how long after an intent its call may still start. An owner
 // that was paused longer appends that it never started. Milliseconds.
 const StartWindow = 5_000
@@ -30,7 +32,7 @@ func (p *pass) foldIntent(it *Intent) {
 		p.refuse(it, "the step is "+string(st.State))
 	case it.Try != st.Tries+1:
 		p.refuse(it, "the step has had other attempts")
-	case l.inc.State == Closed || l.inc.Stopped != "" && !st.byWord():
+	case p.calledOff(l, st):
 		p.refuse(it, "the plan was stopped")
 		p.to(l, st, "cancel", "the plan was stopped")
 		p.handBack(l)
@@ -42,6 +44,17 @@ func (p *pass) foldIntent(it *Intent) {
 		}
 		p.accept(l, st, node, it)
 	}
+}
+
+// calledOff reports whether a step is not begun any more because its plan was stopped
+// or its incident closed. The chat's message goes on in both, so that it shows the end
+// and no buttons that lead nowhere; pages and what a person asked for outlive a stop.
+func (p *pass) calledOff(l *loaded, st *Step) bool {
+	chat := p.v2() && st.Extra != nil && st.Extra.Action == ChatAction
+	if l.inc.State == Closed {
+		return !chat
+	}
+	return l.inc.Stopped != "" && !st.byWord() && (st.Extra == nil || !p.v2())
 }
 
 func (p *pass) refuse(it *Intent, reason string) {
@@ -134,5 +147,5 @@ func attemptText(n int) string {
 	if n == 1 {
 		return ""
 	}
-	return ", " + plural(n, "attempt")
+	return ", attempt " + strconv.Itoa(n)
 }

@@ -79,7 +79,7 @@ func (p *pass) settingsChanged(ds *Deployments, set *Settings) {
 	}
 	if old, c := set.Crons, ds.Crons; old != nil && c != nil {
 		if text := differs(old.List, c.List); text != "" {
-			parts = append(parts, "cron "+text)
+			parts = append(parts, cronsText(kind, text))
 		}
 	}
 	if len(parts) > 0 {
@@ -128,4 +128,12 @@ func only(a, b []string) []string {
 		}
 	}
 	return out
+}
+
+// cronsText leaves the kind out where the change is of that kind alone: it is told with it.
+func cronsText(kind, text string) string {
+	if kind == "cron" {
+		return text
+	}
+	return "cron " + text
 }

@@ -1,5 +1,7 @@
 package orchestrator
 
+import "strings"
+
 // PageAction is the action that reaches the people on call.
 const PageAction = "page.oncall"
 
@@ -62,7 +64,7 @@ func (p *pass) pageInputs(inc *Incident, given []byte) []byte {
 	if len(given) > 0 && !decode(given, &in) {
 		return given
 	}
-	in.Text += ". Say `ack " + IncidentName(inc.N) + "`; `backout incident show " + IncidentName(inc.N) + "` tells the rest"
+	in.Text = strings.TrimSuffix(in.Text, ".") + ". Say `ack " + IncidentName(inc.N) + "`; `backout incident show " + IncidentName(inc.N) + "` tells the rest"
 	for _, who := range p.s.Config().People {
 		if who.HasRole(append([]string{p.pageRole()}, in.Roles...)) {
 			in.People = append(in.People, who)

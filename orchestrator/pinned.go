@@ -33,7 +33,7 @@ func (s *State) Pinned(inc *Incident, steps []*Step) string {
 	if open := s.openText(inc, steps); open != "" {
 		parts = append(parts, "Open: "+open)
 	}
-	if inc.CheckSuspect != "" {
+	if inc.CheckSuspect != "" && (inc.Firing > 0 || inc.Distinct == 0) {
 		parts = append(parts, inc.CheckSuspect)
 	}
 	owner := "nobody has it: `ack " + IncidentName(inc.N) + "`"
@@ -68,6 +68,10 @@ func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
 		Target string `json:"deployment_id"`
 	}
 	_ = decode(back.Output, &out)
+	out.Target = or(out.Target, targetOf(back)) // somebody else did it, or a person said so
+	if e := s.Env(inc.Project, inc.Environment); out.Target != "" && e.Promoted != "" && e.Promoted != out.Target {
+		return servesInstead(out.Target, back, e, s.meta.Now) + s.symptomText(inc)
+	}
 	text := "Rolled back to " + out.Target + ", not proven yet"
 	if proven != nil {
 		n := 0
@@ -82,13 +86,34 @@ func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
 		}
 	}
 	if cured == nil {
-		return text + "; the symptom is not known to be gone"
+		return text + s.symptomText(inc)
 	}
 	return text + " and the symptom has been gone since " + clock(cured.Since)
 }
 
+// servesInstead says that what a rollback led to does not serve: something else took over
+// since, or it was only said to be done.
+func servesInstead(target string, back *Step, e *EnvState, now int64) string {
+	if e.PromotedAt > back.Since {
+		return "Rolled back to " + target + " at " + moment(back.Since, now) + ", but " + e.Promoted + " serves since " + moment(e.PromotedAt, now) + ", and not by this plan"
+	}
+	return "The rollback to " + target + " counts as done (" + back.Reason + "), but " + e.Promoted + " still serves as far as I see"
+}
+
+// symptomText says how users are where no gate has said that the symptom is gone.
+func (s *State) symptomText(inc *Incident) string {
+	if inc.Firing == 0 && inc.Distinct > 0 {
+		return "; nothing that was signalled fires any more"
+	}
+	return "; the symptom is not known to be gone"
+}
+
 func (s *State) heldText(inc *Incident) string {
-	h := s.Env(inc.Project, inc.Environment).Hold
+	e := s.Env(inc.Project, inc.Environment)
+	h := e.Hold
+	if h == nil && stays(e) {
+		return "pushes to main build and stay staged until one is promoted, the cause is still to be found"
+	}
 	if h == nil {
 		return "pushes to main may go live again, the cause is still to be found"
 	}
@@ -107,4 +132,10 @@ func (p *pass) sayPinned(l *loaded) {
 	if text != "" {
 		p.sayLong(l, text)
 	}
+}
+
+// stays reports whether the provider, as it was last read, lets nothing that is built go
+// live by itself, which is so after a rollback.
+func stays(e *EnvState) bool {
+	return e.Serving != nil && e.Serving.Error == "" && e.Serving.Serving.Deployment != "" && !e.Serving.Serving.AutoAssign
 }

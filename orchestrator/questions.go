@@ -71,7 +71,11 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 		}
 		p.fail(l, st, node, why)
 	default:
-		p.remind(l, ap, titled(node)+" still waits for an answer by "+roles(ask.Roles))
+		text := titled(node) + " still waits for an answer by " + roles(ask.Roles)
+		if p.v2() {
+			text += ". " + askHelp(l.inc.N, st.ID, ask)
+		}
+		p.remind(l, ap, text)
 		st.Waiting = askText(ask) + " by " + roles(ask.Roles) + ", until " + clock(p.now+ap.Within)
 		p.timer(l, st, p.now+ap.Within)
 	}

@@ -1,5 +1,7 @@
 package orchestrator
 
+import "strconv"
+
 // foldResult takes in how an attempt ended. Results are facts: they count
 // whoever reports them and however late, matched by attempt.
 func (p *pass) foldResult(r *Result) {
@@ -63,7 +65,7 @@ func (p *pass) observeTarget(l *loaded, node *Node, data []byte) {
 	env := p.s.Env(inc.Project, inc.Environment)
 	if !node.Spec.Forward && inc.Suspect != nil {
 		if d, key := p.ledgerFind(inc.Project, inc.Environment, inc.Suspect.DeploymentID); d != nil {
-			d.Bad = "rolled back by " + IncidentName(inc.N)
+			d.Bad = rolledBackBy(inc)
 			p.s.save(BucketDeploy, key, d)
 		}
 	}
@@ -125,7 +127,7 @@ func (p *pass) doubt(l *loaded, st *Step, node *Node, why string, settle int64) 
 	if st.Chunk > 0 && p.v2() { // so that a person can find its mails
 		why += "; its attempt is " + st.Attempt.ID
 	}
-	p.line(l, "backout", "I started "+p.named(l, st, node)+" at "+clock(st.Attempt.At)+" and do not know how it ended: "+why+". I have not done it twice")
+	p.line(l, "backout", "I started "+p.named(l, st, node)+" at "+clock(st.Attempt.At)+" and do not know how it ended: "+why+". "+onceOnly(st))
 	if node.Spec.Safety == Verifiable {
 		st.Waiting = "a look at what really happened"
 		if parent := l.parent(st); st.Chunk > 0 && parent != nil && p.v2() {
@@ -200,4 +202,13 @@ func (p *pass) orphaned(l *loaded, st *Step, node *Node) {
 	default:
 		p.doubt(l, st, node, why, free-p.now)
 	}
+}
+
+// onceOnly says that a doubt has led to no second call; after an attempt that is known
+// not to have taken place there may be several.
+func onceOnly(st *Step) string {
+	if st.Tries > 1 {
+		return "This is attempt " + strconv.Itoa(st.Tries) + ", the ones before did not take place; I do not repeat it before I know"
+	}
+	return "I have not done it twice"
 }

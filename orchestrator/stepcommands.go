@@ -55,7 +55,7 @@ func (p *pass) meantStep(c *Command, l *loaded, who Person) (*Step, string) {
 	case 0:
 		return nil, "nothing in " + IncidentName(l.inc.N) + " waits for `" + c.Verb + "` by " + who.ID + ". Waiting: " + orNothing(p.waitingSteps(l, nil))
 	}
-	return nil, "which one? Nothing was done. Waiting: " + strings.Join(ids, ", ")
+	return nil, "which one? Nothing was done. Waiting: " + strings.Join(ids, ", ") + ". Say `" + c.Verb + " " + IncidentName(l.inc.N) + " " + ids[0] + "`, or another of them"
 }
 
 // named is the newest step with this id.
@@ -106,7 +106,7 @@ func (p *pass) waitingSteps(l *loaded, keep func(*Step) bool) []string {
 func (p *pass) commandApprove(c *Command, l *loaded, st *Step, who Person) {
 	node := p.node(l, st)
 	if st.State != StepAwaiting || st.Approval == nil || st.Preview == nil || st.Asked {
-		p.refuseCommand(c, st.ID+" is "+string(st.State)+decidedBy(st)+", it waits for no approval")
+		p.refuseCommand(c, st.ID+" is "+stateWord(st)+decidedBy(st)+", it waits for no approval")
 		return
 	}
 	if why := p.mayAnswer(l, st, who); why != "" {
@@ -144,7 +144,22 @@ func (p *pass) commandApprove(c *Command, l *loaded, st *Step, who Person) {
 	p.reply(c, l, true, text)
 }
 
+// stateWord is a state as people would say it.
+func stateWord(st *Step) string {
+	switch st.State {
+	case StepRunning, StepAccepted:
+		return "under way"
+	case StepAwaiting:
+		return "waiting for people"
+	case StepBlocked, StepReady, StepWaiting, StepUnknown, StepDone, StepFailed, StepSkipped, StepCancelled:
+	}
+	return string(st.State)
+}
+
 func decidedBy(st *Step) string {
+	if (st.State == StepCancelled || st.State == StepSkipped) && st.Reason != "" {
+		return suffix(st.Reason)
+	}
 	if st.Approval == nil || len(st.Approval.Votes) == 0 {
 		return ""
 	}
@@ -152,11 +167,23 @@ func decidedBy(st *Step) string {
 	return " (" + v.By + " approved at " + clock(v.At) + ")"
 }
 
+// answeredBy is the answer that a question got, and of whom.
+func answeredBy(st *Step) string {
+	if st.Answer == "" || st.State == StepCancelled || st.State == StepSkipped {
+		return decidedBy(st)
+	}
+	if st.Approval == nil || len(st.Approval.Votes) == 0 {
+		return " (answered " + st.Answer + ")"
+	}
+	v := st.Approval.Votes[len(st.Approval.Votes)-1]
+	return " (" + v.By + " said " + st.Answer + " at " + clock(v.At) + ")"
+}
+
 // commandAnswer takes the answer of a question.
 func (p *pass) commandAnswer(c *Command, l *loaded, st *Step, who Person) {
 	node := p.node(l, st)
 	if node == nil || st.State != StepAwaiting || (node.Kind != NodeAsk && !st.Asked) {
-		p.refuseCommand(c, st.ID+" is "+string(st.State)+", it asks nothing")
+		p.refuseCommand(c, st.ID+" is "+stateWord(st)+answeredBy(st)+", it asks nothing")
 		return
 	}
 	if why := p.mayAnswer(l, st, who); why != "" {
@@ -191,7 +218,7 @@ func missingAnswers(ask *Ask, args map[string]string) []string {
 		}
 	}
 	if len(ask.Checklist) > 0 && args["checked"] != "all" {
-		missing = append(missing, "checked=all (you confirm: "+join(ask.Checklist)+")")
+		missing = append(missing, "checked=all")
 	}
 	return missing
 }
@@ -248,7 +275,7 @@ func (p *pass) chooseRollback(c *Command, l *loaded, st *Step, who Person) {
 func (p *pass) commandSettle(c *Command, l *loaded, st *Step, who Person) {
 	open := l.unsettled(st)
 	if len(open) == 0 && (c.Verb != "skip" || st.State.Ended() || st.State == StepRunning) {
-		p.refuseCommand(c, st.ID+" is "+string(st.State)+"; only what is unknown or failed can be settled by hand")
+		p.refuseCommand(c, st.ID+" is "+stateWord(st)+"; only what is unknown or failed can be settled by hand")
 		return
 	}
 	if !who.HasRole([]string{"on-call", "devops-lead"}) {

@@ -176,6 +176,9 @@ func (p *pass) askAboutFailure(l *loaded, st *Step, node *Node, why string) {
 	}
 	st.Asked = true
 	p.openAsk(l, st, ask, titled(node)+" failed: "+why)
+	if a := l.inc.Ack; p.v2() && node.Spec.Serving && (a == nil || a.Expires <= p.now) {
+		p.page(l, titled(node)+" failed: "+clip(why, 160)+". "+askHelp(l.inc.N, st.ID, ask)) // users are failing, and whoever agreed may believe that it was done
+	}
 }
 
 func titled(node *Node) string {

@@ -15,7 +15,11 @@ const (
 // anew. A change that is under way is left alone; it compares before it acts.
 func (p *pass) superseded(project, env, id string) {
 	l := p.openIncident(project, env)
-	if l == nil || !l.inc.State.Open() || l.inc.Stopped != "" {
+	if l == nil || !l.inc.State.Open() {
+		return
+	}
+	p.blame(l, id)
+	if l.inc.Stopped != "" {
 		return
 	}
 	p.s.view.Put(BucketTimer, timerKey(p.now+checkAgain, l.inc.Partition, l.inc.N, checkTimer), []byte{1})
@@ -64,6 +68,7 @@ func (p *pass) adopt(project, env, id string) {
 	if l == nil || !l.inc.State.Open() || !p.v2() {
 		return
 	}
+	p.blame(l, id)
 	for _, st := range append([]*Step(nil), l.steps...) {
 		node := p.node(l, st)
 		if node == nil || !node.Spec.Serving || st.State != StepAwaiting || st.Asked || targetOf(st) != id {
@@ -139,5 +144,17 @@ func (p *pass) gateFailed(l *loaded, node *Node) {
 	if !e.RolledBack || e.Promoted == inc.Suspect.DeploymentID || !node.Gate.Signals && !strings.HasPrefix(node.Gate.Uses, "probe.") {
 		return
 	}
+	if fires := p.stillFires(l); node.Gate.Signals && fires != "" {
+		p.suspectSignals(l, fires, inc.Suspect.DeploymentID, e.Promoted)
+		return
+	}
 	p.suspectCheck(l, titled(node), inc.Suspect.DeploymentID, e.Promoted)
+}
+
+// suspectSignals says of signals that outlive the rollback what can be said: they began
+// with the one deployment and go on with the other. Who sends them may be late.
+func (p *pass) suspectSignals(l *loaded, fires, one, other string) {
+	l.inc.CheckSuspect = "the check is suspect: " + fires + " on " + other + " as on " + one + ", two different deployments"
+	p.sayLong(l, l.inc.CheckSuspect+". I do not roll back further. Either its sender is late to say that it is over, or look at the check itself, and at what both depend on: the database, a provider, a secret")
+	p.changed(l)
 }

@@ -33,7 +33,7 @@ func (s *State) WaitsOn(inc *Incident, steps []*Step) []Awaited {
 	if (moving && len(out) > 0) || inc.State == Closed {
 		return out
 	}
-	return append(out, Awaited{For: s.rests(inc), Since: inc.Since})
+	return append(out, Awaited{For: s.rests(inc), Since: max(inc.Since, inc.StoppedAt)})
 }
 
 // rests says what an incident waits on of which no step is under way.
@@ -47,6 +47,9 @@ func (s *State) rests(inc *Incident) string {
 	case inc.Confirm > 0:
 		return "a second source, or until " + moment(inc.Confirm, s.meta.Now) + ": then people are woken if it still fires"
 	case inc.Stopped != "":
+		if _, ok := s.Config().Project(inc.Project); ok {
+			word = "`rollback " + inc.Project + "` to begin anew, or " + word + " once users are well"
+		}
 		return "a person: " + word + "; the plan was stopped by " + inc.Stopped
 	case inc.Firing > 0:
 		return "its signals to end (" + plural(inc.Firing, "signal") + " firing), or a person: " + word

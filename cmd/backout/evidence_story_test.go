@@ -37,7 +37,7 @@ func TestEvidence_isKeptAtOnceAndHoldsNothingUp(t *testing.T) {
 		t.Error("the verdict waited for the logs")
 	}
 	var list []console.Evidence
-	s.wantTold(s.asks(&list, "incident", "evidence", "INC-1"), "runtime.jsonl", "runtime log of dpl_bad", "compare.json", "0000000...9f3c2e1 of aim/shop: 1 commits, 2 files",
+	s.wantTold(s.asks(&list, "incident", "evidence", "INC-1"), "runtime.jsonl", "runtime log of dpl_bad", "compare.json", "0000000...9f3c2e1 of aim/shop: 1 commit, 2 files",
 		"verdict.json", "changes.json", "signals.json")
 	var one console.Evidence
 	s.wantTold(s.asks(&one, "incident", "evidence", "INC-1", "compare.json"), "prisma/migrations/2_toss/migration.sql", "Show the receipt (#41)")

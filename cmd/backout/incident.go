@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -165,7 +166,7 @@ func printIncident(w io.Writer, i *console.Incident) error {
 		fmt.Fprintf(w, "Acknowledged by %s until %s\n", i.Acknowledged.By, i.Acknowledged.Expires.Format("15:04:05 UTC"))
 	}
 	if i.Suspect != nil {
-		fmt.Fprintf(w, "Suspect %s, score %d of 1000: %s\n", i.Suspect.DeploymentID, i.Suspect.Score, strings.Join(i.Suspect.Reasons, "; "))
+		fmt.Fprintf(w, "Suspect %s, score %d.%02d: %s\n", i.Suspect.DeploymentID, i.Suspect.Score/1000, i.Suspect.Score%1000/10, strings.Join(i.Suspect.Reasons, "; "))
 	}
 	fmt.Fprintf(w, "Clocks: %s\n", i.ClocksText)
 	if i.Pinned != "" {
@@ -175,29 +176,11 @@ func printIncident(w io.Writer, i *console.Incident) error {
 		fmt.Fprintf(w, "Read-only: %s\n", i.ReadOnly)
 	}
 	printKnown(w, i)
-	fmt.Fprintf(w, "\nPlaybook %s\n", i.Playbook)
-	for _, s := range i.Steps {
-		if s.Title == "" && s.State == "done" {
-			continue // where branches meet: of no interest to people
-		}
-		fmt.Fprintf(w, "  %-10s %-16s %s", s.State, s.ID, s.Title)
-		switch {
-		case s.WaitingOn != "":
-			fmt.Fprintf(w, "\n             waits for %s, since %s", s.WaitingOn, s.Since.Format("15:04:05"))
-		case s.Reason != "" && s.State != "done":
-			fmt.Fprintf(w, "\n             %s", s.Reason)
-		}
-		fmt.Fprintln(w)
-		if s.State == "awaiting" && s.Preview != nil {
-			fmt.Fprintf(w, "             %s\n", s.Preview.Text)
-			if s.Preview.Manual != "" {
-				fmt.Fprintf(w, "             by hand: %s\n", s.Preview.Manual)
-			}
-		}
-	}
+	fmt.Fprintf(w, "\nPlaybook %s\n", cmp.Or(i.Playbook, "none yet"))
+	printSteps(w, i)
 	for _, one := range i.Waits {
 		if one.Step == "" {
-			fmt.Fprintf(w, "\nIt waits for %s, since %s\n", one.For, one.Since.Format("15:04:05"))
+			fmt.Fprintf(w, "\nIt waits for %s, since %s\n", one.For, one.Since.Format("15:04:05 UTC"))
 		}
 	}
 	return nil

@@ -62,12 +62,12 @@ func (v *verdictShown) print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Serving   %s\n", v.serves())
 	if v.Target.ID != "" {
-		fmt.Fprintf(&b, "Could go back to  %s  %s, served %s\n", named(v.Target.Commit, v.Target.ID), v.Target.Grade, spanned(time.Duration(v.Target.Served)*time.Millisecond))
+		fmt.Fprintf(&b, "Could go back to  %s  %s %s\n", named(v.Target.Commit, v.Target.ID), gradeAndServed(v.Target.Grade), spanned(time.Duration(v.Target.Served)*time.Millisecond))
 	}
 	fmt.Fprintf(&b, "Schema    %s\n", v.schema())
 	fmt.Fprintf(&b, "Also reverts: %s    Restore point  %s\n", v.alsoReverts(), v.restorePoint())
 	if v.Hold != nil {
-		fmt.Fprintf(&b, "Hold      by %s: %s%s\n", v.Hold.By, v.Hold.Reason, holdEnd(v.Hold))
+		fmt.Fprintf(&b, "Hold      by %s%s\n", strings.TrimSuffix(v.Hold.By+": "+v.Hold.Reason, ": "), holdEnd(v.Hold))
 	}
 	if v.ReadOnly != "" {
 		fmt.Fprintf(&b, "Writes    %s\n", v.ReadOnly)
@@ -137,4 +137,12 @@ func counted(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// gradeAndServed says the grade, and once that it served, before for how long.
+func gradeAndServed(grade string) string {
+	if grade == orchestrator.GradeServed {
+		return grade
+	}
+	return grade + ", served"
 }

@@ -36,7 +36,7 @@ func TestVerdict_saysWhatWouldRevert(t *testing.T) {
 	if !s.eventually(40*time.Second, known) {
 		t.Fatalf("the verdict is %+v", v)
 	}
-	s.wantTold(s.asks(&v, "verdict", "shop"), "Serving   9f3c2e1 (dpl_new)  since ", "Could go back to  0000000 (dpl_good2)  served, served ",
+	s.wantTold(s.asks(&v, "verdict", "shop"), "Serving   9f3c2e1 (dpl_new)  since ", "Could go back to  0000000 (dpl_good2)  served ",
 		"Schema    1 migration between, class not known: 20261127_toss",
 		"Also reverts: 2 crons (* * * * * /api/crons/new, 0 3 * * * /api/crons/settle), 1 environment variable (PAY_MODE)    Restore point  none known",
 		"Answer    ASK: dpl_good2 served production for ", "1 migration since, whose class is not known: 20261127_toss; 1 variable would have the value of before: PAY_MODE")

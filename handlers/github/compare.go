@@ -104,7 +104,7 @@ func (a *evidence) Do(ctx context.Context, c orchestrator.Call) (orchestrator.Ou
 	if err != nil {
 		return orchestrator.Output{}, err
 	}
-	note := fmt.Sprintf("%s...%s of %s: %d commits, %d files", short(in.Base), short(in.Head), in.Repo, got.GetTotalCommits(), len(got.Files))
+	note := fmt.Sprintf("%s...%s of %s: %s, %s", short(in.Base), short(in.Head), in.Repo, counted(got.GetTotalCommits(), "commit"), counted(len(got.Files), "file"))
 	out := orchestrator.EvidenceOutput{Evidence: []orchestrator.Evidence{{Name: "compare.json", Bytes: n, Blob: hash, Note: note}}}
 	data, err := json.Marshal(out)
 	if err != nil {
@@ -158,4 +158,11 @@ func (a *evidence) Plan(_ context.Context, c orchestrator.Call) (orchestrator.Pr
 		return orchestrator.Preview{}, err
 	}
 	return orchestrator.Preview{Text: "Keep what lies between " + short(in.Base) + " and " + short(in.Head) + " of " + in.Repo}, nil
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

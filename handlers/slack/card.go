@@ -35,9 +35,11 @@ type Incident struct {
 // Asked is a step that waits for a person: for an approval of the preview with
 // this hash, or for one of the choices.
 type Asked struct {
-	Step    string   `json:"step"`
-	Text    string   `json:"text"`
-	Preview string   `json:"preview,omitempty"`
+	Step    string `json:"step"`
+	Text    string `json:"text"`
+	Preview string `json:"preview,omitempty"`
+	// Hint says who is asked, until when, and what to type where no button does.
+	Hint    string   `json:"hint,omitempty"`
 	Choices []Choice `json:"choices,omitempty"`
 }
 
@@ -103,6 +105,9 @@ func (a Asked) full() string {
 		if c.Text != "" {
 			lines = append(lines, "• "+c.Key+": "+c.Text)
 		}
+	}
+	if a.Hint != "" {
+		lines = append(lines, a.Hint)
 	}
 	return strings.Join(lines, "\n")
 }
