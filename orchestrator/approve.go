@@ -231,7 +231,10 @@ func (p *pass) fromPolicy(l *loaded, node *Node, ap *Approval) {
 			}
 		}
 		ap.Rule = line + because
-		ap.Roles, ap.Quorum, ap.Requester = a.Roles, max(1, a.Quorum), a.Requester
+		ap.Quorum, ap.Requester = max(1, a.Quorum), a.Requester
+		if len(a.Roles) > 0 || a.Do != DoAuto || !p.v2() { // `now` is a yes, too, and not anybody's
+			ap.Roles = a.Roles
+		}
 		if a.Within > 0 {
 			ap.Within = a.Within
 		}

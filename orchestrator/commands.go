@@ -176,35 +176,6 @@ func (p *pass) rearm(project string) {
 	}
 }
 
-func (p *pass) commandHold(c *Command, who Person) {
-	pr, ok := p.s.Config().Project(c.Project)
-	if !ok {
-		p.refuseCommand(c, "there is no project "+strconv.Quote(c.Project)+" in the configuration")
-		return
-	}
-	name := or(c.Args["environment"], pr.Production())
-	env := p.s.Env(pr.ID, name)
-	switch c.Args["action"] {
-	case "set":
-		p.setHold(c, who, Place{pr.ID, name}, env)
-	case "lift":
-		if env.Hold == nil && p.v2() {
-			p.reply(c, nil, true, "nothing holds "+pr.ID+"/"+name)
-			return
-		}
-		p.heldLine(Place{pr.ID, name}, who, "lifted the hold of "+liftedFrom(env.Hold))
-		env.Hold = nil
-		p.s.saveEnv(pr.ID, name, env)
-		text := "the hold on " + pr.ID + "/" + name + " is lifted"
-		if p.v2() && stays(env) {
-			text += "; the provider still lets no push go live by itself: what is built stays staged until one is promoted"
-		}
-		p.reply(c, nil, true, text)
-	default:
-		p.refuseCommand(c, "say `hold set PROJECT` or `hold lift PROJECT`")
-	}
-}
-
 // commandIncident finds the incident and step that are meant and hands over.
 func (p *pass) commandIncident(c *Command, who Person) {
 	l, why := p.meant(c, who)

@@ -21,6 +21,77 @@ func (h *Hold) end(now int64) string {
 	return ", until " + moment(h.Until, now)
 }
 
+// HoldOf is a hold with the environment that it is on.
+type HoldOf struct {
+	Project     string `json:"project"`
+	Environment string `json:"environment"`
+	Hold
+}
+
+// Holds lists what is held at a time, in Unix milliseconds, in the order of the
+// configuration.
+func (s *State) Holds(now int64) []HoldOf {
+	held := []HoldOf{}
+	for _, pr := range s.Config().Projects {
+		for _, e := range pr.Environments {
+			if h := s.Env(pr.ID, e.ID).Hold; h.holds(now) {
+				held = append(held, HoldOf{Project: pr.ID, Environment: e.ID, Hold: *h})
+			}
+		}
+	}
+	return held
+}
+
+// Line says in one line what is held, by whom, why and until when.
+func (h *HoldOf) Line(now int64) string {
+	return h.Project + "/" + h.Environment + " is held by " + h.By + " since " + moment(h.Since, now) + h.end(now) + suffix(h.Reason)
+}
+
+// listHolds answers what is held; nothing follows from it.
+func (p *pass) listHolds(c *Command) {
+	var lines []string
+	for _, h := range p.s.Holds(p.now) {
+		lines = append(lines, h.Line(p.now))
+	}
+	if len(lines) == 0 {
+		lines = []string{"nothing is held"}
+	}
+	p.reply(c, nil, true, strings.Join(lines, "\n"))
+}
+
+func (p *pass) commandHold(c *Command, who Person) {
+	if c.Args["action"] == "list" {
+		p.listHolds(c)
+		return
+	}
+	pr, ok := p.s.Config().Project(c.Project)
+	if !ok {
+		p.refuseCommand(c, "there is no project "+strconv.Quote(c.Project)+" in the configuration")
+		return
+	}
+	name := or(c.Args["environment"], pr.Production())
+	env := p.s.Env(pr.ID, name)
+	switch c.Args["action"] {
+	case "set":
+		p.setHold(c, who, Place{pr.ID, name}, env)
+	case "lift":
+		if env.Hold == nil && p.v2() {
+			p.reply(c, nil, true, "nothing holds "+pr.ID+"/"+name)
+			return
+		}
+		p.heldLine(Place{pr.ID, name}, who, "lifted the hold of "+liftedFrom(env.Hold))
+		env.Hold = nil
+		p.s.saveEnv(pr.ID, name, env)
+		text := "the hold on " + pr.ID + "/" + name + " is lifted"
+		if p.v2() && stays(env) {
+			text += "; the provider still lets no push go live by itself: what is built stays staged until one is promoted"
+		}
+		p.reply(c, nil, true, text)
+	default:
+		p.refuseCommand(c, "say `hold set PROJECT` or `hold lift PROJECT`")
+	}
+}
+
 // setHold holds an environment by a person's word: who, why, and until when.
 func (p *pass) setHold(c *Command, who Person, at Place, env *EnvState) {
 	h := &Hold{By: who.ID, Owner: who.ID, Reason: clip(c.Text, 200), Since: p.now}

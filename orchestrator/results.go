@@ -69,6 +69,9 @@ func (p *pass) observeTarget(l *loaded, node *Node, data []byte) {
 			p.s.save(BucketDeploy, key, d)
 		}
 	}
+	if node.Spec.Forward && p.v2() && inc.Suspect != nil && inc.Suspect.DeploymentID == out.Deployment {
+		p.forgive(inc) // people brought it back: it was not the cause
+	}
 	p.promoted(inc.Project, inc.Environment, promotion{id: out.Deployment, at: max(p.now, env.PromotedAt), rollback: !node.Spec.Forward})
 }
 

@@ -83,7 +83,7 @@ door until the fix is live. One binary, no database.`,
 	})
 	root.AddCommand(
 		demoCommand(), initCommand(), serveCommand(), sandboxCommand(), emitCommand(),
-		incidentCommand(), verdictCommand(), shadowCommand(), deploymentsCommand(), changesCommand(), watchesCommand(), upstreamsCommand(), silenceCommand(), quarantineCommand(), whyCommand(),
+		incidentCommand(), verdictCommand(), shadowCommand(), deploymentsCommand(), changesCommand(), watchesCommand(), upstreamsCommand(), silenceCommand(), holdCommand(), quarantineCommand(), whyCommand(),
 		planCommand(), ruleCommand(), configCommand(), tokenCommand(), doctorCommand(), benchCommand(),
 		clusterCommand(), backupCommand(), restoreCommand(), migrateCommand(), migrationsCommand(), compactCommand(), logCommand(),
 		healthzCommand(), jobCommand(), copyCommand(), repairCommand(), versionCommand(),

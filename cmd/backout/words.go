@@ -35,7 +35,6 @@ func wordCommands() []*cobra.Command {
 		{"dismiss INC", "Close an incident that was none", "backout dismiss INC-1"},
 		{"merge INC INTO", "Make one incident of two", "backout merge INC-2 INC-1"},
 		{"split INC PROJECT", "Take a project out of an incident it was joined to", "backout split INC-1 api"},
-		{"hold set|lift PROJECT", "Keep new deployments out of production, or let them in", "backout hold set shop --until 18:00 --reason 'migration tonight'"},
 		{"pause [PROJECT]", "No new effects until unpause", "backout pause shop --reason 'looking'"},
 		{"clock accept", "Say that a clock that jumped is right now", "backout clock accept"},
 		{"unpause [PROJECT]", "Allow effects again and arm the breaker", "backout unpause shop"},

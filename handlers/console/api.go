@@ -96,6 +96,7 @@ func (a *API) Handler() http.Handler {
 
 		"GET /api/v1/incidents/{n}/evidence/{name}": a.evidenceBody,
 		"GET /api/v1/silences":                      a.silences,
+		"GET /api/v1/holds":                         a.holds,
 		"GET /api/v1/held":                          a.held,
 		"GET /api/v1/changes":                       a.changes,
 		"GET /api/v1/upstreams":                     a.upstreams,

@@ -29,6 +29,22 @@ type Place struct {
 	Environment string `json:"environment"`
 }
 
+// Hold is a hold in force, and how it reads.
+type Hold struct {
+	orchestrator.HoldOf
+	Text string `json:"text"`
+}
+
+func (a *API) holds(w http.ResponseWriter, r *http.Request) {
+	a.read(w, r, func(s *orchestrator.State) (any, error) {
+		now, out := s.Meta().Now, []Hold{}
+		for _, h := range s.Holds(now) {
+			out = append(out, Hold{h, h.Line(now)})
+		}
+		return out, nil
+	})
+}
+
 func (a *API) silences(w http.ResponseWriter, r *http.Request) {
 	a.read(w, r, func(s *orchestrator.State) (any, error) {
 		out := []Silence{}

@@ -97,7 +97,7 @@ func TestWhatIsNotUnderstood(t *testing.T) {
 		`rollback`: "say which project", `ack --severity x`: "knows no option", `note`: "say what to note", `note INC-1`: "say what to note",
 		`snooze INC-1`: "for how long", `snooze INC-1 later`: "for how long", `snooze 999999999999h`: "for how long",
 		`choose INC-1`: "name one choice", `choose a b c`: "name one choice", `answer INC-1 cause root_cause=null pointer`: "put quotes around",
-		`hold shop`: "set or lift", `hold set`: "say which project", `reject "too`: "a quote is not closed", `ack ` + strings.Repeat("x", 5000): "too long",
+		`hold shop`: "set, lift or list", `hold set`: "say which project", `reject "too`: "a quote is not closed", `ack ` + strings.Repeat("x", 5000): "too long",
 	} {
 		if got, err := clock().Parse(said); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %+v, %v; want an error with %q", said, got, err, want)

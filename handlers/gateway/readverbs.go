@@ -169,11 +169,14 @@ func readRollback(r *reading) error {
 
 func readHold(r *reading) error {
 	action := strings.ToLower(r.name())
-	if action != "set" && action != "lift" {
-		return r.verb.usage("say set or lift")
+	if action != "set" && action != "lift" && action != "list" {
+		return r.verb.usage("say set, lift or list")
 	}
 	if err := r.set("action", action); err != nil {
 		return err
+	}
+	if action == "list" && len(r.rest) == 0 {
+		return nil
 	}
 	return readRollback(r)
 }

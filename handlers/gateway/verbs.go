@@ -23,7 +23,7 @@ func verbs() []verb {
 	chunk := []string{"reason", "chunk"}
 	return []verb{
 		{"open", `open PROJECT "what people see" [--severity S] [--component C] [--environment E] [--since T] [--playbook P]`, "open an incident by hand", []string{"severity", "component", "environment", "since", "playbook", "reason"}, nil, readOpen},
-		{"rollback", `rollback PROJECT --reason "..." [--environment E] [--component C] [--severity S] [--since T]`, "go back to the newest safe deployment", []string{"severity", "component", "environment", "since", "reason"}, nil, readRollback},
+		{"rollback", `rollback PROJECT [--reason "..."] [--environment E] [--component C] [--severity S] [--since T]`, "go back to the newest safe deployment", []string{"severity", "component", "environment", "since", "reason"}, nil, readRollback},
 		{"emergency", `emergency PROJECT ["what is wrong with the data"] [--component C] [--since T] [--environment E] [--severity S]`, "data is wrong or gone: stop the writes, then repair or restore; for a dba or devops-lead", []string{"severity", "component", "environment", "since", "reason"}, nil, readRollback},
 		{"ack", "ack [INC-n]", "say that you have it", reason, nil, readWhole},
 		{"approve", "approve [INC-n] [STEP] [preview=HASH] [confirm=NAME] [--reason \"...\"]", "agree to what was shown", []string{"reason", "preview", "confirm"}, []string{"preview", "confirm"}, readStep},
@@ -45,7 +45,7 @@ func verbs() []verb {
 		{"close", "close [INC-n]", "end a resolved incident", reason, nil, readWhole},
 		{"reopen", "reopen [INC-n]", "take a resolved incident up again", reason, nil, readWhole},
 		{"dismiss", "dismiss [INC-n]", "say that it was no incident", reason, nil, readWhole},
-		{"hold", "hold set|lift PROJECT [--until 18:00|4h] [--environment E] [--reason \"...\"]", "keep new deployments away from production, or let them in", []string{"reason", "environment", "until"}, nil, readHold},
+		{"hold", "hold set|lift PROJECT [--until 18:00|4h] [--environment E] [--reason \"...\"] | hold list", "keep new deployments away from production, or let them in", []string{"reason", "environment", "until"}, nil, readHold},
 		{"pause", "pause [PROJECT] [--reason \"...\"]", "no new effects, on one project or on all", reason, nil, readPause},
 		{"unpause", "unpause [PROJECT]", "allow effects again and re-arm the breaker", reason, nil, readPause},
 		{"merge", "merge INC-n INC-m", "make one incident of two: the first becomes part of the second", reason, []string{"into"}, readMerge},
