@@ -80,3 +80,21 @@ func TestStop_saysReadOnly(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// What was gone back to did not spoil the data: the suspect stays who it was.
+func TestEmergency_afterGoingBack(t *testing.T) {
+	t.Parallel()
+	b := emergency(t)
+	b.wait(10 * minute)
+	b.alert("5xx")
+	if inc, _ := b.state.Incident(1); inc.Suspect == nil || inc.Suspect.DeploymentID != "dpl_bad" {
+		t.Fatalf("%+v", inc)
+	}
+	b.event(orchestrator.Event{Type: orchestrator.DeployRolledBack, Project: "shop", DeploymentID: "dpl_old", Commit: "c-dpl_old", Time: b.now})
+	if r := b.say("dan", "emergency", "#shop", ":payouts are wrong"); !r.OK {
+		t.Fatalf("%+v", r)
+	}
+	if inc, _ := b.state.Incident(1); inc.Suspect == nil || inc.Suspect.DeploymentID != "dpl_bad" {
+		t.Errorf("the suspect is %+v", inc.Suspect)
+	}
+}

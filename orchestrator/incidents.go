@@ -86,7 +86,9 @@ func (p *pass) lead(l *loaded, playbook string) {
 			return
 		}
 	}
-	if playbook == EmergencyPlaybook { // whatever serves, however long: nothing is done to it by age
+	// Whatever serves, however long: nothing is done to it by age. What was gone back to is
+	// not what spoiled the data; the suspect stays who it was.
+	if back := p.s.Env(inc.Project, inc.Environment).RolledBack && p.v2(); playbook == EmergencyPlaybook && !back {
 		inc.Suspect = p.blamed(l, true)
 	}
 	inc.Runs = append(inc.Runs, Run{Round: len(inc.Runs) + 1, Playbook: playbook, Plan: hash})
