@@ -213,13 +213,8 @@ func (p *pass) fromPolicy(l *loaded, node *Node, ap *Approval) {
 	kind, _ := p.envVars(l.inc)["kind"].(string)
 	because := ""
 	for i, a := range p.s.Config().Policies.Autonomy {
-		if (a.Action != "*" && a.Action != node.Action) || (a.Kind != "" && a.Kind != kind) {
+		if !p.covers(l, &a, node, kind) {
 			continue
-		}
-		if a.When != "" {
-			if v, err := p.rules.Eval(a.When, p.vars(l)); err != nil || v != true {
-				continue
-			}
 		}
 		line := "policy line " + strconv.Itoa(i+1) + " (" + a.Action + ")"
 		if a.Do == DoAuto {
@@ -246,6 +241,19 @@ func (p *pass) fromPolicy(l *loaded, node *Node, ap *Approval) {
 		}
 		return
 	}
+}
+
+// covers reports whether a line of policy is about an action on an environment of a kind,
+// as the incident is now.
+func (p *pass) covers(l *loaded, a *Autonomy, node *Node, kind string) bool {
+	if (a.Action != "*" && a.Action != node.Action) || (a.Kind != "" && a.Kind != kind) {
+		return false
+	}
+	if a.When == "" {
+		return true
+	}
+	v, err := p.rules.Eval(a.When, p.vars(l))
+	return err == nil && v == true
 }
 
 // vote counts a yes. The first that completes the quorum decides.
