@@ -9,9 +9,15 @@ import (
 )
 
 func holdCommand() *cobra.Command {
-	c := wordCommand("hold set|lift PROJECT", "Keep new deployments out of production, or let them in",
-		"  backout hold set shop --until 18:00 --reason 'migration tonight'\n  backout hold lift shop\n  backout hold list")
-	c.AddCommand(holdList())
+	c := &cobra.Command{
+		Use: "hold", Short: "Keep new deployments out of production, or let them in",
+		Example: "  backout hold set shop --until 18:00 --reason 'migration tonight'\n  backout hold lift shop\n  backout hold list",
+	}
+	c.AddCommand(
+		wordCommand("set PROJECT", "Let nothing new go to production", "  backout hold set shop --until 18:00 --reason 'migration tonight'", "hold"),
+		wordCommand("lift PROJECT", "Let deployments in again", "  backout hold lift shop", "hold"),
+		holdList(),
+	)
 	return c
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -346,13 +348,19 @@ func wantTranscript(t *testing.T, printed string) {
 	}
 }
 
-// freePort is an address nobody listens on; who takes it next is a race that a test
-// may lose by an error that says so.
+// freePort is an address nobody listens on, of those that a system gives to nobody who
+// asks for any: else another test could have it before it is used.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l := must((&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	for range 50 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
+		if l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // The events that are asked for are those the gateway reads.

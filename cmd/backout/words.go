@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,14 +47,16 @@ func wordCommands() []*cobra.Command {
 	return out
 }
 
-func wordCommand(use, short, example string) *cobra.Command {
+// wordCommand says a verb as the chat would; before are the words of the command that it
+// is a part of.
+func wordCommand(use, short, example string, before ...string) *cobra.Command {
 	var f clientFlags
 	var reason, until, since, component string
 	c := &cobra.Command{Use: use, Short: short, Example: example}
 	f.add(c)
 	c.Flags().StringVar(&reason, "reason", "", "why, for the timeline")
 	verb, _, _ := strings.Cut(use, " ")
-	if verb == "hold" {
+	if slices.Equal(before, []string{"hold"}) && verb == "set" {
 		c.Flags().StringVar(&until, "until", "", "when it ends by itself: 18:00 (UTC), 4h from now, or RFC 3339; default: when it is lifted")
 	}
 	if verb == "emergency" {
@@ -61,7 +64,7 @@ func wordCommand(use, short, example string) *cobra.Command {
 		c.Flags().StringVar(&component, "component", "", "what users would name as broken")
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		words := append([]string{verb}, quoted(args)...)
+		words := slices.Concat(before, []string{verb}, quoted(args))
 		for _, o := range [][2]string{{"reason", reason}, {"until", until}, {"since", since}, {"component", component}} {
 			if o[1] != "" {
 				words = append(words, "--"+o[0], quote(o[1]))
