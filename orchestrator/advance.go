@@ -184,11 +184,10 @@ func (p *pass) progress(l *loaded, st *Step) {
 	if len(open) == 0 || !p.v2() {
 		return
 	}
-	about := "a person, about "
+	about := "a person: `retry`, `skip` or `confirm-done " + IncidentName(st.N) + " " + st.ID + " chunk=" + strconv.Itoa(open[0].Chunk) + "`"
 	if len(open) > 1 {
-		about += "each of the "
+		about += ", about each of the " + chunkNames(open)
 	}
-	about += chunkNames(open) + ": `retry`, `skip` or `confirm-done " + IncidentName(st.N) + " " + st.ID + " chunk=" + strconv.Itoa(open[0].Chunk) + "`"
 	if len(open) == left {
 		st.Waiting = about
 		return

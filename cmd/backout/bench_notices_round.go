@@ -133,7 +133,7 @@ var inDoubt = regexp.MustCompile(`\(chunk (\d+) of \d+\) at .*its attempt is (\S
 // settleAll looks in what SendGrid took for every chunk in doubt, and says what is right.
 func (w *noticeWorld) settleAll(ctx context.Context) error {
 	inc, err := w.waitMail(ctx, "to be in doubt, or done", func(s *console.Step) bool {
-		return s.State == "done" || strings.Contains(s.WaitingOn, "a person, about")
+		return s.State == "done" || strings.Contains(s.WaitingOn, "a person: ")
 	})
 	if err != nil {
 		return err

@@ -68,7 +68,11 @@ func (p *demoPerson) answer(ctx context.Context, inc *console.Incident) error {
 // settle answers for a step that failed or whose outcome nobody knows.
 func (p *demoPerson) settle(ctx context.Context, inc *console.Incident, s *console.Step) error {
 	if s.State != "unknown" {
-		return p.word(ctx, "Try "+s.Title+" again?", "retry "+inc.ID+" "+s.ID)
+		words := "retry " + inc.ID + " " + s.ID
+		if strings.Contains(s.WaitingOn, " chunk=") {
+			words += " chunk=all"
+		}
+		return p.word(ctx, "Try "+s.Title+" again?", words)
 	}
 	return p.word(ctx, "Nobody knows whether this was done: "+s.Title+". You look and find that it was. Say so?", "confirm-done "+inc.ID+" "+s.ID)
 }
