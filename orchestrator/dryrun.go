@@ -130,6 +130,7 @@ func (s *State) copyFor(o DryOptions) (*State, error) {
 	}
 	out.meta = s.meta
 	out.meta.Playbooks, out.meta.Paused = maps.Clone(s.meta.Playbooks), maps.Clone(s.meta.Paused)
+	out.meta.IDs = slices.Clone(s.meta.IDs)
 	out.meta.Spent, out.meta.Found, out.meta.Jumped = nil, nil, maps.Clone(s.meta.Jumped)
 	return out, nil
 }

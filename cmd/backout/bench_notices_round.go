@@ -127,9 +127,6 @@ func (w *noticeWorld) killHalfWay(ctx context.Context, people int) error {
 	return w.settleAll(ctx)
 }
 
-// inDoubt is what the timeline says of a chunk that nobody knows of.
-var inDoubt = regexp.MustCompile(`\(chunk (\d+) of \d+\) at .*its attempt is (\S+)\. `) //nolint:gochecknoglobals // a constant
-
 // settleAll looks in what SendGrid took for every chunk in doubt, and says what is right.
 func (w *noticeWorld) settleAll(ctx context.Context) error {
 	inc, err := w.waitMail(ctx, "to be in doubt, or done", func(s *console.Step) bool {
@@ -142,6 +139,7 @@ func (w *noticeWorld) settleAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	inDoubt := regexp.MustCompile(`\(chunk (\d+) of \d+\) at .*its attempt is (\S+)\. `)
 	for _, line := range inc.Timeline {
 		m := inDoubt.FindStringSubmatch(line.Text)
 		if m == nil {

@@ -79,10 +79,7 @@ func (r *reading) which() error {
 	if err := r.incident(); err != nil {
 		return err
 	}
-	if word := r.misread(); word != "" {
-		return r.verb.usage(fmt.Sprintf("%q may mean an incident; write it as INC-2, right where it belongs. Nothing was done", clip(word, 40)))
-	}
-	return nil
+	return r.misread()
 }
 
 func (r *reading) plain(w word) {
@@ -135,7 +132,7 @@ func (r *reading) incident() error {
 		return nil
 	}
 	if !foldPrefix(r.rest[0].text, "inc-") {
-		return r.misspelt()
+		return nil
 	}
 	text := r.rest[0].text
 	n, err := strconv.ParseUint(text[len("inc-"):], 10, 64)
@@ -144,36 +141,6 @@ func (r *reading) incident() error {
 	}
 	r.cmd.Incident, r.rest = n, r.rest[1:]
 	return nil
-}
-
-// misspelt refuses a first word that is nearly an incident, such as INC7, ICN-7 or 7: taken
-// for a reason, it would leave the command to whichever incident happens to be open.
-func (r *reading) misspelt() error {
-	if !strings.Contains(r.verb.form, "INC-n") {
-		return nil
-	}
-	text := strings.ToLower(r.rest[0].text)
-	number := text
-	for _, name := range []string{"incident", "inc", "icn"} {
-		if rest, is := strings.CutPrefix(text, name); is {
-			number = rest
-			break
-		}
-	}
-	bare := number == text
-	if bare && r.verb.name == "revert" {
-		return nil // #3 is a pull request there
-	}
-	number = strings.TrimLeft(number, "-_#:.–")
-	if number == "" || strings.Trim(number, "0123456789") != "" || bare && !numberless(r.verb.name) {
-		return nil
-	}
-	return fmt.Errorf("%q is no incident, so nothing was done; did you mean INC-%s?", clip(r.rest[0].text, 40), number)
-}
-
-// numberless are the verbs to which a number alone says nothing.
-func numberless(verb string) bool {
-	return slices.Contains([]string{"ack", "stop", "resolve", "close", "reopen", "dismiss", "approve", "now", "reject", "retry", "skip", "confirm-done"}, verb)
 }
 
 // name takes the first word when it can be a name of a step or a project.
