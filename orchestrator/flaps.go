@@ -57,26 +57,16 @@ func (p *pass) watchFlaps(l *loaded, due int64) {
 func (p *pass) flapsOver(l *loaded) {
 	l.inc.Flaps = 0
 	p.changed(l)
-	type row struct {
-		key []byte
-		sig Signal
-	}
-	var over []row
 	next := int64(0)
-	p.s.view.Scan(BucketSignal, incidentKey(l.inc.N), nil, func(k, v []byte) bool {
-		var sig Signal
+	p.eachFiring(l.inc.N, func(key []byte, sig *Signal) {
 		switch {
-		case !readSignal(v, &sig) || !sig.Firing || sig.Ended == 0:
+		case sig.Ended == 0:
 		case sig.Ended+flapQuiet <= p.now:
-			over = append(over, row{append([]byte(nil), k...), sig})
+			p.endSignal(l, key, sig, "backout", "")
 		case next == 0 || sig.Ended+flapQuiet < next:
 			next = sig.Ended + flapQuiet
 		}
-		return true
 	})
-	for i := range over {
-		p.endSignal(l, over[i].key, &over[i].sig, "backout")
-	}
 	if next > 0 {
 		p.watchFlaps(l, next)
 	}

@@ -25,7 +25,8 @@ import (
 //	   to the code from before it; the ledger keeps 200 deployments;
 //	   what is promoted is watched, and graded by that; signals and ids stand on shelves;
 //	   the chat shows the end of an incident, nobody is mailed the same twice, a suspect
-//	   that was replaced is no target, and the public page ends with its incident
+//	   that was replaced is no target, and the public page ends with its incident; what went
+//	   wrong once before a rollback does not speak against it
 const FoldVersion = 2
 
 // Guard errors stop the engine: something is wrong with the log itself.

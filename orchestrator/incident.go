@@ -22,9 +22,11 @@ type Incident struct {
 	// StartedAt is when it began for users, as far as the signals tell.
 	StartedAt int64 `json:"started_at"`
 	// EndedAt is when the symptom was found gone, 0 while it is not.
-	EndedAt int64    `json:"ended_at,omitempty"`
-	Ack     *Ack     `json:"ack,omitempty"`
-	Suspect *Suspect `json:"suspect,omitempty"`
+	EndedAt int64 `json:"ended_at,omitempty"`
+	// ChangedAt is when a step of this incident last changed what serves.
+	ChangedAt int64    `json:"changed_at,omitempty"`
+	Ack       *Ack     `json:"ack,omitempty"`
+	Suspect   *Suspect `json:"suspect,omitempty"`
 	// Runs lists the plans this incident has had; the last one leads.
 	Runs []Run `json:"runs,omitempty"`
 	// Requester is the person who asked for the rollback by hand.
@@ -267,6 +269,9 @@ type Signal struct {
 	Ended int64   `json:"ended,omitempty"`
 	// Raw names the raw bodies of its first and its newest events.
 	Raw []Raw `json:"raw,omitempty"`
+	// Single says that it tells of one thing that went wrong at StartsAt, and that was not
+	// put right since.
+	Single bool `json:"single,omitempty"`
 }
 
 // Line is one line of a timeline.

@@ -177,6 +177,9 @@ type Event struct {
 	Release     string            `json:"release,omitempty"`
 	Value       string            `json:"value,omitempty"`
 	StartsAt    int64             `json:"starts_at,omitempty"`
+	// Single says that it tells of one thing that went wrong at StartsAt, such as a
+	// payment whose webhook is missing, and not of something that lasts.
+	Single bool `json:"single,omitempty"`
 	// FirstSeen is when the sender saw this trouble for the first time ever.
 	FirstSeen int64 `json:"first_seen,omitempty"`
 

@@ -25,6 +25,7 @@ type keptSignal struct {
 	Fired       []int64 `json:"fired,omitempty"`
 	Ended       int64   `json:"ended,omitempty"`
 	Raw         []Raw   `json:"raw,omitempty"`
+	Single      bool    `json:"single,omitempty"`
 }
 
 // signalRow is a record of BucketSignal.

@@ -93,6 +93,10 @@ func alertPrefix(ev *Event) []byte {
 // decideSignal asks the rules.
 func (p *pass) decideSignal(ev *Event) (uint64, string) {
 	env := p.s.Env(ev.Project, ev.Environment)
+	if l := p.openIncident(ev.Project, ev.Environment); l != nil && p.bygone(l, ev) {
+		p.noteBygone(l, ev)
+		return l.inc.N, "noted with " + IncidentName(l.inc.N) + ": it went wrong before the trouble ended there"
+	}
 	distinct := p.distinctEvents(ev, env)
 	p.hits = 0
 	if ev.Type == WebhookFailed || len(ev.EventIDs) > 0 {
@@ -202,7 +206,7 @@ func (p *pass) join(l *loaded, ev *Event) {
 	}
 	sig.Firing, sig.Last, sig.StartsAt, sig.Ended = true, p.now, ev.StartsAt, 0
 	sig.Severity, sig.Summary, sig.Component = ev.Severity, ev.Summary, ev.Component
-	sig.Release, sig.FirstSeen = ev.Release, ev.FirstSeen
+	sig.Release, sig.FirstSeen, sig.Single = ev.Release, ev.FirstSeen, ev.Single
 	sig.Count++
 	p.keepRaw(&sig, ev)
 	if p.v2() {
@@ -325,22 +329,28 @@ func (p *pass) signalGone(n uint64, ev *Event) {
 	}
 	var sig Signal
 	key, found := p.s.findSignal(l.inc, signalOf(l.inc, ev), &sig)
-	if !found || !sig.Firing {
+	if !found || !sig.Firing && !sig.Single {
 		return
 	}
 	p.keepRaw(&sig, ev)
 	if p.damped(l, key, &sig) {
 		return
 	}
-	p.endSignal(l, key, &sig, ev.Origin)
+	why := ""
+	if p.v2() && ev.Name != sig.Name && ev.Name != ev.Fingerprint {
+		why = ": " + ev.Name
+	}
+	p.endSignal(l, key, &sig, ev.Origin, why)
 }
 
-// endSignal notes that a signal is gone.
-func (p *pass) endSignal(l *loaded, key []byte, sig *Signal, who string) {
-	sig.Firing, sig.Last, sig.Ended = false, p.now, 0
+// endSignal notes that a signal is gone, and why if its sender says so.
+func (p *pass) endSignal(l *loaded, key []byte, sig *Signal, who, why string) {
+	if sig.Firing {
+		l.inc.Firing = max(0, l.inc.Firing-1)
+	}
+	sig.Firing, sig.Single, sig.Last, sig.Ended = false, false, p.now, 0
 	p.saveSignal(l, key, sig)
-	l.inc.Firing = max(0, l.inc.Firing-1)
-	p.line(l, who, "gone: "+sig.describe())
+	p.line(l, who, "gone: "+sig.describe()+why)
 	p.changed(l)
 	if l.inc.Firing == 0 && l.inc.Effects == 0 && l.inc.State.Open() {
 		p.setIncidentTimer(l, p.now+p.timing("subside_after", 10*60_000))

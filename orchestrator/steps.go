@@ -110,6 +110,7 @@ func (p *pass) finish(l *loaded, st *Step, node *Node, text string) {
 	p.line(l, "backout", titled(node)+": done"+suffix(text))
 	p.flipped(l, st, node)
 	p.accessed(l, st, node)
+	p.servesAnother(l, node)
 	p.then(l, node)
 	p.advance(l)
 	p.handBack(l)

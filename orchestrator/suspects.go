@@ -188,6 +188,26 @@ func (p *pass) eachSignal(n uint64, fn func(*Signal)) {
 	})
 }
 
+// eachFiring goes over the signals of an incident that fire; fn may save what it is
+// given under its key.
+func (p *pass) eachFiring(n uint64, fn func(key []byte, sig *Signal)) {
+	type firing struct {
+		key []byte
+		sig Signal
+	}
+	var rows []firing
+	p.s.view.Scan(BucketSignal, incidentKey(n), nil, func(k, v []byte) bool {
+		var sig Signal
+		if readSignal(v, &sig) && sig.Firing {
+			rows = append(rows, firing{append([]byte(nil), k...), sig})
+		}
+		return true
+	})
+	for i := range rows {
+		fn(rows[i].key, &rows[i].sig)
+	}
+}
+
 // Signals lists the signals of an incident.
 func (s *State) Signals(n uint64, limit int) []Signal {
 	var out []Signal

@@ -45,6 +45,7 @@ func TestNight_a_users(t *testing.T) {
 	db := postgrestest.Start(t)
 	s := newShop(t, shopOptions{Kind: true, Database: db, Payments: true, Buyers: true, MailAfter: "15m"})
 	s.buyers(db)
+	s.morePolls("toss", "/v1/transactions", 1) // of before it watches nothing is missed
 	s.badDeployment()
 	s.publish("deploy", "backout.deploy.promoted", map[string]any{"environment": "production", "deployment_id": "dpl_bad", "commit": "bad5eed"})
 	s.waitServing("dpl_bad")
@@ -68,6 +69,14 @@ func TestNight_a_users(t *testing.T) {
 	s.wantTold(stepOf(&inc, "affected_mail").Preview.Text, "mail 23 people (ko 23) in audience touched")
 	s.mustSay("approve INC-1 affected_mail")
 	s.step("affected_mail", "done")
+
+	// The poll finds after its grace what failed before the rollback: no new trouble.
+	inc = s.waitIncident("INC-1", "told of webhooks that did not arrive", func(inc *console.Incident) bool {
+		return strings.Contains(told(inc), "before the trouble ended at")
+	})
+	if inc.State != "monitoring" || inc.Firing != 0 {
+		t.Errorf("what failed before the rollback counts as trouble after it: %s, %d firing", inc.State, inc.Firing)
+	}
 
 	// Toss repeats what failed: all but two arrive at last.
 	postgrestest.Run(t, db, "update payments set status = 'DONE' where status = 'PENDING' and payment_key not in ('toss-7', 'toss-19')")

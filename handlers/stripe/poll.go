@@ -23,6 +23,9 @@ const (
 	maxEvents       = 2000
 	maxRecords      = 100
 	maxRetrieved    = 20
+	// triesFor is how long Stripe goes on trying, three days in live mode, and a day more
+	// (docs.stripe.com/webhooks, "Retry behavior").
+	triesFor = 4 * 24 * time.Hour
 )
 
 // Origin is the origin of what the poll finds.
@@ -113,7 +116,7 @@ func (w *Watch) failed(ctx context.Context, events []*stripe.Event, endpoints []
 		}
 		ev := events[i]
 		r := w.event(orchestrator.WebhookFailed, undelivery+ev.ID)
-		r.ID, r.Time, r.StartsAt = undelivery+ev.ID, ev.Created*1000, ev.Created*1000
+		r.ID, r.Time, r.StartsAt, r.Single = undelivery+ev.ID, ev.Created*1000, ev.Created*1000, true
 		r.Name, r.EventIDs = "a webhook of Stripe was not delivered: "+string(ev.Type), []string{ev.ID}
 		r.Endpoint, r.Labels = takers(endpoints, string(ev.Type)), map[string]string{"type": string(ev.Type)}
 		r.Error = "Stripe has not delivered it since " + time.Unix(ev.Created, 0).UTC().Format(time.RFC3339)
@@ -144,14 +147,18 @@ func (c *Client) recovered(ctx context.Context, w *Watch, undelivered []*stripe.
 		if err != nil && !gone {
 			return records, c.refused(err, "an event")
 		}
-		if !gone && ev.PendingWebhooks > 0 {
+		gaveUp := !gone && ev.PendingWebhooks > 0 && w.Now().Sub(time.Unix(ev.Created, 0)) > triesFor
+		if !gone && ev.PendingWebhooks > 0 && !gaveUp {
 			continue
 		}
 		r := w.event(orchestrator.WebhookRecovered, fingerprint)
 		r.ID, r.Time, r.EventIDs = "delivered/"+id, w.Now().UnixMilli(), []string{id}
 		r.Name = "a webhook of Stripe was delivered after all"
-		if gone {
+		switch {
+		case gone:
 			r.Name = "Stripe no longer keeps an event that it never delivered"
+		case gaveUp:
+			r.Name = "Stripe does not send it again by itself; `stripe events resend " + id + "` does"
 		}
 		records = append(records, orchestrator.Record{Event: r})
 	}

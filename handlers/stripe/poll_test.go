@@ -156,7 +156,7 @@ func TestPoll_saysWhatItIs(t *testing.T) {
 	}
 	at := d.clock().Add(-10 * time.Minute).UnixMilli()
 	want := orchestrator.Event{
-		Origin: "poll/stripe", ID: "undelivered/evt_a", Type: orchestrator.WebhookFailed, Source: "stripe", Time: at, StartsAt: at, Project: "shop", Environment: "staging", Component: "checkout",
+		Origin: "poll/stripe", ID: "undelivered/evt_a", Type: orchestrator.WebhookFailed, Source: "stripe", Time: at, StartsAt: at, Single: true, Project: "shop", Environment: "staging", Component: "checkout",
 		Fingerprint: "undelivered/evt_a", Name: "a webhook of Stripe was not delivered: payment_intent.succeeded", Provider: "stripe", Endpoint: "we_1 at shop.example",
 		EventIDs: []string{"evt_a"}, Labels: map[string]string{"type": "payment_intent.succeeded"}, Error: "Stripe has not delivered it since 2026-11-24T02:50:00Z",
 	}
@@ -192,6 +192,21 @@ func TestPoll_endsWhatWasDeliveredAfterAll(t *testing.T) {
 		t.Errorf("recovered: %q", all)
 	}
 	d.wantPoll()
+}
+
+// Stripe tries for three days: what it gave up does not keep an incident open for a month.
+func TestPoll_endsWhatStripeGaveUp(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	d.order("event", map[string]any{"id": "evt_a", "type": "payout.paid", "ago_ms": 600_000})
+	d.wantPoll("webhook.failed undelivered/evt_a")
+	d.forward(95 * time.Hour)
+	d.wantPoll()
+	d.forward(time.Hour)
+	records, err := d.client.Poll(t.Context(), d.watch)
+	if err != nil || len(records) != 1 || records[0].Event.ID != "delivered/evt_a" || !strings.Contains(records[0].Event.Name, "`stripe events resend evt_a` does") {
+		t.Errorf("%+v %v", records, err)
+	}
 }
 
 func TestPoll_pages(t *testing.T) {

@@ -23,6 +23,9 @@ const (
 	maxPages        = 25
 	maxRecords      = 100
 	markedDays      = 7
+	// triesFor is how long Toss goes on trying: 1, 4, 16 … 4096 minutes after one another,
+	// 3 days 19 hours in all (docs.tosspayments.com/guides/webhook).
+	triesFor = 4 * 24 * time.Hour
 )
 
 // Origin is the origin of what the poll finds.
@@ -197,14 +200,14 @@ func (w *Watch) missed(ctx context.Context, page []transaction, since, to time.T
 			continue
 		}
 		ev := w.event(orchestrator.WebhookFailed, name)
-		ev.Time, ev.StartsAt = times[i], times[i]
+		ev.Time, ev.StartsAt, ev.Single = times[i], times[i], true
 		ev.Error = "Toss has the transaction, and its webhook did not arrive within " + cmp.Or(w.Grace, defaultGrace).String()
 		records = append(records, orchestrator.Record{Event: ev})
 	}
 	return records, nil
 }
 
-// recovered ends what was raised and arrived after all.
+// recovered ends what was raised and arrived after all, and what nobody will send again.
 func (w *Watch) recovered(ctx context.Context) ([]orchestrator.Record, error) {
 	standing, err := w.Memory.Standing(ctx, orchestrator.Standing{Project: w.Project, Environment: w.Environment, Source: source, Prefix: missedPrefix})
 	if err != nil {
@@ -218,14 +221,23 @@ func (w *Watch) recovered(ctx context.Context) ([]orchestrator.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	raised, err := w.Memory.Seen(ctx, Origin, standing) // what is raised has its fingerprint as its id
+	if err != nil {
+		return nil, err
+	}
 	var records []orchestrator.Record
 	for i, fingerprint := range standing {
-		if here[i] > 0 && len(records) < maxRecords {
-			name := strings.TrimPrefix(fingerprint, missedPrefix)
-			ev := w.event(orchestrator.WebhookRecovered, name)
-			ev.ID, ev.Time = "recovered/"+name, w.Now().UnixMilli()
-			records = append(records, orchestrator.Record{Event: ev})
+		over := "a webhook of Toss arrived after all"
+		if here[i] == 0 {
+			over = "Toss does not send it again; whether the shop knows of the payment, toss.reconcile says"
 		}
+		if gaveUp := w.Now().UnixMilli()-raised[i] > triesFor.Milliseconds(); here[i] == 0 && !gaveUp || len(records) == maxRecords {
+			continue
+		}
+		name := strings.TrimPrefix(fingerprint, missedPrefix)
+		ev := w.event(orchestrator.WebhookRecovered, name)
+		ev.ID, ev.Time, ev.Name = "recovered/"+name, w.Now().UnixMilli(), over
+		records = append(records, orchestrator.Record{Event: ev})
 	}
 	return records, nil
 }

@@ -139,6 +139,15 @@ func TestPoll_missedIsRaisedOnceAndEndsWhenItArrives(t *testing.T) {
 	d.seen["http/toss arrived/pk_missed/DONE"] = 1
 	d.wantPoll("recovered recovered/pk_missed/DONE")
 	d.wantPoll()
+	// Toss tries for 3 days and 19 hours; then nobody sends it any more.
+	d.forward(95 * time.Hour)
+	if found, err := d.poll(); err != nil || slices.Contains(found, "recovered recovered/pk_missed/CANCELED") {
+		t.Errorf("ended while Toss still tries: %q %v", found, err)
+	}
+	d.forward(2 * time.Hour)
+	if found, err := d.poll(); err != nil || !slices.Contains(found, "recovered recovered/pk_missed/CANCELED") {
+		t.Errorf("what Toss gave up still stands: %q %v", found, err)
+	}
 }
 
 // Of the time before Backout began to watch nothing is known, so nothing is missed;
@@ -174,7 +183,7 @@ func TestPoll_saysWhatItIs(t *testing.T) {
 	}
 	at := d.clock().Add(-10 * time.Minute).UnixMilli()
 	want := orchestrator.Event{
-		Origin: "poll/toss", ID: "missed/pk_1/DONE", Type: orchestrator.WebhookFailed, Source: "toss", Time: at, StartsAt: at, Project: "shop", Component: "checkout",
+		Origin: "poll/toss", ID: "missed/pk_1/DONE", Type: orchestrator.WebhookFailed, Source: "toss", Time: at, StartsAt: at, Single: true, Project: "shop", Component: "checkout",
 		Fingerprint: "missed/pk_1/DONE", Name: "a webhook of Toss did not arrive: DONE", Provider: "toss", Endpoint: "/hooks/toss", EventIDs: []string{"pk_1"},
 		Labels: map[string]string{"status": "DONE"}, Error: "Toss has the transaction, and its webhook did not arrive within 5m0s",
 	}

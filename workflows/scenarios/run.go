@@ -259,14 +259,18 @@ func (r *Runner) event(typ string, told Told, i int, now time.Time) ([]orchestra
 	id, origin := take("id", fmt.Sprint("step", i+1)), take("origin", "http/"+source)
 	unsigned := take("unsigned", "") == "true"
 	when := now
-	if strings.HasPrefix(typ, "backout.alert.firing") {
+	polled := take("polled", "")
+	if polled != "" || typ == orchestrator.AlertFiring {
 		starts, err := startsAt(take("starts_at", "0s"), now)
 		if err != nil {
 			return nil, err
 		}
-		if starts.IsZero() {
+		switch {
+		case starts.IsZero():
 			when = starts
-		} else {
+		case polled != "":
+			when = starts // a webhook has no time but that of its event
+		default:
 			data["starts_at"] = starts.Format(time.RFC3339Nano)
 		}
 	}
@@ -285,7 +289,24 @@ func (r *Runner) event(typ string, told Told, i int, now time.Time) ([]orchestra
 	if err != nil {
 		return nil, fmt.Errorf("encoding the event: %w", err)
 	}
-	return r.Decode(origin, body, unsigned)
+	records, err := r.Decode(origin, body, unsigned)
+	if polled != "" {
+		found(records, polled)
+	}
+	return records, err
+}
+
+// found makes what arrived what a poll of the provider would have found: one event whose
+// webhook is missing, or arrived after all.
+func found(records []orchestrator.Record, name string) {
+	for _, r := range records {
+		if ev := r.Event; ev != nil {
+			ev.Fingerprint, ev.Name, ev.Single = "missed/"+name, "no webhook", ev.Type == orchestrator.WebhookFailed
+			if !ev.Single {
+				ev.Name = "it arrived after all"
+			}
+		}
+	}
 }
 
 // startsAt reads a time before now, such as -20m; none is the zero time.

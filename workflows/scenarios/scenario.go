@@ -89,7 +89,8 @@ type Moment struct {
 
 // Told are the fields of an event's data. Beside those of the contract: source (who
 // says it), id, origin (where it came in, http/SOURCE when left out), unsigned, and
-// starts_at as a time before now such as -20m, or none.
+// starts_at as a time before now such as -20m, or none. A webhook with polled is what a
+// poll of its provider found missing, the event of that name and of starts_at.
 type Told map[string]any
 
 // UpstreamTold is a reading of a status page.
