@@ -6,7 +6,7 @@ package orchestrator
 // after a rollback look at what goes wrong since.
 
 // bygone reports whether an event tells of a single thing that went wrong before the
-// incident of its environment was over, or before one of its steps changed what serves.
+// incident of its environment was over, or before something else served.
 func (p *pass) bygone(l *loaded, ev *Event) bool {
 	inc := l.inc
 	if !p.v2() || !ev.Single || ev.StartsAt == 0 || inc.State == Resolved && p.now-inc.Since >= reopenWindow {
@@ -57,21 +57,22 @@ func (p *pass) onlyBygone(l *loaded) bool {
 	return single > 0 && other == 0
 }
 
-// servesAnother notes that a step changed what serves, and that what went wrong once
-// before it no longer counts as failing.
-func (p *pass) servesAnother(l *loaded, node *Node) {
-	if !p.v2() || !node.Spec.Serving {
+// servesAnother notes that something else serves since at, by a step or by hand, and that
+// what went wrong once before it no longer counts as failing.
+func (p *pass) servesAnother(l *loaded, at int64) {
+	if !p.v2() || at <= l.inc.ChangedAt || at <= l.inc.OpenedAt || over(l.inc) {
 		return
 	}
-	l.inc.ChangedAt = p.now
+	l.inc.ChangedAt = at
 	n := 0
 	p.eachFiring(l.inc.N, func(key []byte, sig *Signal) {
-		if sig.Single && sig.StartsAt > 0 && sig.StartsAt < p.now {
-			sig.Firing, sig.Ended = false, 0
-			p.saveSignal(l, key, sig)
-			l.inc.Firing = max(0, l.inc.Firing-1)
-			n++
+		if !sig.Single || sig.StartsAt == 0 || sig.StartsAt >= at {
+			return
 		}
+		sig.Firing, sig.Ended = false, 0
+		p.saveSignal(l, key, sig)
+		l.inc.Firing = max(0, l.inc.Firing-1)
+		n++
 	})
 	if n > 0 {
 		p.line(l, "backout", plural(n, "signal")+" of what went wrong once before this no longer "+verbFor(n, "counts", "count")+" as failing: "+verbFor(n, "it is", "they are")+" owed, not repeated")

@@ -23,7 +23,7 @@ type Incident struct {
 	StartedAt int64 `json:"started_at"`
 	// EndedAt is when the symptom was found gone, 0 while it is not.
 	EndedAt int64 `json:"ended_at,omitempty"`
-	// ChangedAt is when a step of this incident last changed what serves.
+	// ChangedAt is when something else began to serve while this was open.
 	ChangedAt int64    `json:"changed_at,omitempty"`
 	Ack       *Ack     `json:"ack,omitempty"`
 	Suspect   *Suspect `json:"suspect,omitempty"`

@@ -48,6 +48,9 @@ func (p *pass) promoted(project, env string, pr promotion) {
 	p.s.saveEnv(project, env, e)
 	if !pr.hint {
 		p.adopt(project, env, pr.id)
+		if l := p.openIncident(project, env); l != nil {
+			p.servesAnother(l, pr.at)
+		}
 	}
 	if p.v2() && !pr.rollback {
 		p.whileOpen(project, env, "deployment "+pr.id+" took over")

@@ -110,7 +110,9 @@ func (p *pass) finish(l *loaded, st *Step, node *Node, text string) {
 	p.line(l, "backout", titled(node)+": done"+suffix(text))
 	p.flipped(l, st, node)
 	p.accessed(l, st, node)
-	p.servesAnother(l, node)
+	if node.Spec.Serving {
+		p.servesAnother(l, p.now)
+	}
 	p.then(l, node)
 	p.advance(l)
 	p.handBack(l)
