@@ -118,6 +118,9 @@ func (s *State) copyFor(o DryOptions) (*State, error) {
 	take(BucketEnv, joinKey(o.Project, o.Environment))
 	take(BucketDeploy, deployPrefix(o.Project, o.Environment))
 	take(BucketChange, changePrefix(o.Project, o.Environment))
+	take(BucketSettings, joinKey(o.Project, o.Environment))
+	take(BucketMigration, joinKey(o.Project, ""))
+	take(BucketMark, markKey(o.Project, o.Environment, ""))
 	take(BucketWatch, nil)
 	if o.Incident > 0 {
 		for _, b := range []Bucket{BucketIncident, BucketStep, BucketSignal} {
