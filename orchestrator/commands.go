@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
@@ -207,11 +208,8 @@ func (p *pass) meant(c *Command, who Person) (*loaded, string) {
 	}
 	var open, mine []*loaded
 	p.s.view.Scan(BucketCorr, nil, nil, func(_, v []byte) bool {
-		n := uint64(0)
-		for _, b := range v {
-			n = n<<8 | uint64(b)
-		}
-		if l := p.s.incident(n); l != nil && l.inc.State.Open() {
+		l := p.s.incident(binary.BigEndian.Uint64(v))
+		if l != nil && l.inc.State.Open() && !slices.Contains(open, l) { // it may have several environments
 			open = append(open, l)
 			if slices.ContainsFunc(l.steps, func(st *Step) bool { return st.State == StepAwaiting && p.mayAnswer(l, st, who) == "" }) {
 				mine = append(mine, l)
