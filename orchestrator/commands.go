@@ -84,8 +84,8 @@ func (p *pass) commandOpen(c *Command, who Person) {
 	if env == "" {
 		env = pr.Production()
 	}
-	if _, ok := pr.Environment(env); !ok {
-		p.refuseCommand(c, "project "+pr.ID+" has no environment "+strconv.Quote(env))
+	if why := pr.noEnvironment(env); why != "" {
+		p.refuseCommand(c, why)
 		return
 	}
 	if why := mayLead(c, who); why != "" {
