@@ -13,7 +13,7 @@ import (
 //	2  findings of Backout about itself are an incident of its own, events
 //	   that nobody claims among them; the chain goes over the sums of the
 //	   bodies and is compared at checkpoints; resolved alerts are forgotten
-//	   after a week and closed incidents after 400 days; a record the fold
+//	   after a week, closed incidents and quarantine after 400 days; a record the fold
 //	   breaks on goes to quarantine, and so does one of an unknown kind or
 //	   about what does not exist; a step past its budget waits for a person;
 //	   what nobody claims keeps its event, and can be handed in again; readings

@@ -238,18 +238,6 @@ func (w *WouldHave) Sentence(now int64) string {
 	return text + ", because " + w.Why
 }
 
-// forgetShadow drops what is known of an incident that is forgotten.
-func (p *pass) forgetShadow(n uint64) {
-	var keys [][]byte
-	p.s.view.Scan(BucketShadow, append([]byte{shadowEntry}, incidentKey(n)...), nil, func(k, _ []byte) bool {
-		keys = append(keys, bytes.Clone(k))
-		return true
-	})
-	for _, k := range keys {
-		p.s.view.Delete(BucketShadow, k)
-	}
-}
-
 // Figures count what was answered about an action of a project, and what Backout
 // missed.
 type Figures struct {

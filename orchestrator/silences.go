@@ -165,16 +165,9 @@ func (p *pass) endSilence(c *Command, who Person) {
 
 // forgetSilences drops what has been over for long.
 func (p *pass) forgetSilences() {
-	var old [][]byte
-	p.s.view.Scan(BucketSilence, nil, nil, func(k, v []byte) bool {
+	p.weed(BucketSilence, nil, func(_, v []byte) (goes, more bool) {
 		var s Silence
-		if decode(v, &s) && s.Until < p.now-silencesKept {
-			old = append(old, append([]byte(nil), k...))
-		}
-		return true
+		return decode(v, &s) && s.Until < p.now-silencesKept, true
 	})
-	for _, k := range old {
-		p.s.view.Delete(BucketSilence, k)
-		p.s.silences = nil
-	}
+	p.s.silences = nil
 }
