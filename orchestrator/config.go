@@ -330,6 +330,16 @@ func (p *Project) Production() string {
 	return ""
 }
 
+// environment finds an environment by project and id; nil when there is none.
+func (c *Config) environment(project, env string) *Environment {
+	if pr, ok := c.Project(project); ok {
+		if e, ok := pr.Environment(env); ok {
+			return e
+		}
+	}
+	return nil
+}
+
 // HasComponent reports whether the project names this component.
 func (p *Project) HasComponent(id string) bool {
 	for _, c := range p.Components {
