@@ -27,7 +27,6 @@ type Approval struct {
 	Votes []Vote `json:"votes,omitempty"`
 	// GivenAt is when it was complete.
 	GivenAt int64 `json:"given_at,omitempty"`
-	Until   int64 `json:"until,omitempty"`
 	Round   int   `json:"round,omitempty"`
 }
 

@@ -127,7 +127,6 @@ type Token struct {
 	// Project is the one a token of the scope publish may speak for; older ones have
 	// none and may speak for all.
 	Project string `json:"project,omitempty"`
-	At      int64  `json:"at,omitempty"`
 }
 
 // InboxRange says which messages of the inbox an entry carries.
