@@ -32,7 +32,7 @@ type Change struct {
 
 func changePrefix(project, env string) []byte { return append(joinKey(project, env), 0) }
 
-// changed notes a change that was told, and warns when an incident is open.
+// changeEvent notes a change that was told.
 func (p *pass) changeEvent(ev *Event) (uint64, string) {
 	at := ev.Time
 	if at == 0 || at > p.now {

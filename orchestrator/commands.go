@@ -143,7 +143,7 @@ func or(a, b string) string {
 	return b
 }
 
-// commandStanding changes what holds for a project: pause and hold.
+// commandStanding changes what holds beside any incident: pause, hold, clock and silence.
 func (p *pass) commandStanding(c *Command, who Person) {
 	if !who.HasRole([]string{"on-call", "devops-lead"}) && who.ID != AdminPerson {
 		p.refuseCommand(c, who.ID+" has none of the roles on-call or devops-lead")

@@ -27,7 +27,7 @@ type sourceHeard struct {
 
 func heardKey(source string) []byte { return joinKey("heard", source) }
 
-// Expected maps every source that must be heard to how often, in milliseconds: those
+// expected maps every source that must be heard to how often, in milliseconds: those
 // of the configuration, and whatever Backout itself polls.
 func (s *State) expected() map[string]int64 {
 	if s.expects != nil {

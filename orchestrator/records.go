@@ -291,7 +291,7 @@ type Previewed struct {
 	Gone bool `json:"gone,omitempty"`
 }
 
-// Measured is one reading of a gate.
+// Measured is one reading of a gate, or of a watch, which has no step.
 type Measured struct {
 	StepRef
 	Data  json.RawMessage `json:"data,omitempty"`
