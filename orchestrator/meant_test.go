@@ -22,6 +22,9 @@ func TestMeant_oneIncidentOfTwoProjects(t *testing.T) {
 	if inc, _ := b.state.Incident(1); len(inc.Also) != 1 {
 		t.Fatalf("not one incident: %v\n%s", inc.Also, b.story())
 	}
+	if got := b.state.NotClosed(); got != 1 {
+		t.Errorf("%d incidents are counted", got)
+	}
 	if r := b.say("cat", "ack"); !r.OK {
 		t.Errorf("cat, who is asked nothing: %s", r.Text)
 	}
