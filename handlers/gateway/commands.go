@@ -36,20 +36,6 @@ func (s Speech) Parse(words string) (orchestrator.Command, error) {
 	return s.understand(said, err)
 }
 
-// ParseArgs is Parse for a command line that a shell has cut into words already.
-func (s Speech) ParseArgs(args []string) (orchestrator.Command, error) {
-	said := make([]word, 0, len(args))
-	for _, arg := range args {
-		text := Redact(printable(arg))
-		if !strings.Contains(text, " ") {
-			text = typedPlain(text)
-		}
-		_, _, pair := keyValue(text)
-		said = append(said, word{text: text, raw: Redact(printable(arg)), quoted: strings.Contains(text, " ") && !pair && !isOption(text)})
-	}
-	return s.understand(said, nil)
-}
-
 // understand finds the verb and lets it read the rest.
 func (s Speech) understand(said []word, quotes error) (orchestrator.Command, error) {
 	if len(said) > 0 && (strings.EqualFold(said[0].text, "/backout") || strings.EqualFold(said[0].text, "backout")) {

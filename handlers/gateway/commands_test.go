@@ -120,24 +120,6 @@ func TestWhereOnlyOneProjectCanBeMeant(t *testing.T) {
 	}
 }
 
-func TestWordsThatAShellHasCut(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		args []string
-		want orchestrator.Command
-	}{
-		{[]string{"open", "shop", "it's burning", "--severity", "critical"}, orchestrator.Command{Verb: "open", Project: "shop", Text: "it's burning", Args: args{"severity": "critical"}}},
-		{[]string{"answer", "INC-1", "cause", "root_cause=null pointer"}, orchestrator.Command{Verb: "answer", Incident: 1, Step: "cause", Args: args{"root_cause": "null pointer"}}},
-		{[]string{"reject", "INC-1", "rollback", "--reason", "not now, please"}, orchestrator.Command{Verb: "reject", Incident: 1, Step: "rollback", Text: "not now, please"}},
-		{[]string{"rollback", "shop", "--reason=it burns"}, orchestrator.Command{Verb: "rollback", Project: "shop", Text: "it burns"}},
-		{[]string{"note", "INC-1", `he said "no"`}, orchestrator.Command{Verb: "note", Incident: 1, Text: `he said "no"`}},
-	} {
-		if got, err := clock().ParseArgs(c.args); err != nil || !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%q:\n got %+v, %v\nwant %+v", c.args, got, err, c.want)
-		}
-	}
-}
-
 func TestHelpNamesEveryVerb(t *testing.T) {
 	t.Parallel()
 	help := Help()
