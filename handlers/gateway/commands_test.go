@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,18 @@ func TestWhereOnlyOneProjectCanBeMeant(t *testing.T) {
 	for _, said := range []string{`rollback blog`, `pause blog`, `hold lift blog`} {
 		if got, err := s.Parse(said); err == nil {
 			t.Errorf("%s: %+v", said, got)
+		}
+	}
+}
+
+// TestParseWords_readsTimesInUTC: as they are printed, wherever the server's clock stands.
+func TestParseWords_readsTimesInUTC(t *testing.T) {
+	t.Parallel()
+	for said, at := range map[string]time.Duration{"open shop late --since 02:00": 2 * time.Hour, "hold set shop --until 18:00": 18 * time.Hour} {
+		c, err := ParseWords(said)
+		ms, _ := strconv.ParseInt(c.Args["since_ms"]+c.Args["until_ms"], 10, 64)
+		if got := time.UnixMilli(ms).UTC(); err != nil || got.Sub(got.Truncate(24*time.Hour)) != at {
+			t.Errorf("%s: %s, %v", said, got, err)
 		}
 	}
 }
