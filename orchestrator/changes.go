@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -126,7 +127,7 @@ func (s *State) Changes(project, env string, since int64) []Change {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Change) int { return int(min(max(b.At-a.At, -1), 1)) })
+	slices.SortStableFunc(out, func(a, b Change) int { return cmp.Compare(b.At, a.At) })
 	return out
 }
 

@@ -1,10 +1,10 @@
 package orchestrator
 
 // maxLooks is how often a verification that cannot tell is repeated before a
-// person is asked; lookAgain is the pause between two.
+// person is asked; looksPause is the pause between two, in milliseconds.
 const (
-	maxLooks  = 5
-	lookAgain = 10_000
+	maxLooks   = 5
+	looksPause = 10_000
 )
 
 // foldVerified takes in what a look at the outside found.
@@ -52,7 +52,7 @@ func (p *pass) stillRunning(l *loaded, st *Step, node *Node, v *Verified) {
 		return
 	}
 	if p.now >= st.Until {
-		p.doubt(l, st, node, "it was still running at "+clock(p.now)+": "+v.Text, lookAgain)
+		p.doubt(l, st, node, "it was still running at "+clock(p.now)+": "+v.Text, looksPause)
 		st.Until = 0
 		return
 	}
@@ -63,7 +63,7 @@ func (p *pass) cannotTell(l *loaded, st *Step, node *Node, v *Verified) {
 	st.Looks++
 	if st.Looks < maxLooks && !v.Never {
 		st.Waiting = "another look: " + clip(v.Text, 200)
-		p.timer(l, st, p.now+lookAgain)
+		p.timer(l, st, p.now+looksPause)
 		return
 	}
 	if st.State == StepAccepted {

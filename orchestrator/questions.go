@@ -66,9 +66,7 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 	case (ask.Else == ElseStop || ap.Round >= maxAsks) && st.Asked && p.budgets():
 		p.unanswered(l, st, node, why)
 	case ask.Else == ElseStop || ap.Round >= maxAsks:
-		if st.Asked {
-			st.Asked = false
-		}
+		st.Asked = false
 		p.fail(l, st, node, why)
 	default:
 		text := titled(node) + " still waits for an answer by " + roles(ask.Roles)

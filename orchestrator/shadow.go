@@ -128,7 +128,7 @@ func (p *pass) wouldStill(l *loaded) {
 		key := shadowKey(shadowEntry, st.StepRef)
 		var w WouldHave
 		node := p.node(l, st)
-		if node == nil || st.Chunk > 0 || !p.s.load(BucketShadow, key, &w) || !w.Auto || w.At != p.now && w.At > p.now || w.Dropped != "" || w.People != nil {
+		if node == nil || st.Chunk > 0 || !p.s.load(BucketShadow, key, &w) || !w.Auto || w.At > p.now || w.Dropped != "" || w.People != nil {
 			continue
 		}
 		if ap := p.asLive(l, node); ap.Auto || p.now-w.At > hourMS {
