@@ -122,6 +122,9 @@ type pass struct {
 	brought map[uint64]newSignals
 }
 
+// v2 reports whether the log has moved to fold version 2.
+func (p *pass) v2() bool { return p.s.meta.FoldVersion >= 2 }
+
 // Apply folds one entry. It returns an error only when the engine must stop:
 // a guard broke, or a record could not be encoded or decoded. An entry that
 // cannot be understood is put into quarantine and is no error.
@@ -314,7 +317,7 @@ func (p *pass) foldClaim(c *Claim) error {
 	}
 	p.s.meta.FoldVersion = max(p.s.meta.FoldVersion, c.FoldVersion)
 	p.s.save(BucketOwn, ownKey(p.part), &Owner{Epoch: p.seq, Instance: c.Instance, Boot: c.Boot})
-	if moved := own.Epoch != 0 && own.Instance != c.Instance; moved && p.s.meta.FoldVersion >= 2 {
+	if moved := own.Epoch != 0 && own.Instance != c.Instance; moved && p.v2() {
 		p.anotherClock()
 	}
 	p.orphan(p.part, p.seq)

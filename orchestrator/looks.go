@@ -26,7 +26,7 @@ func (p *pass) foldVerified(v *Verified) {
 	case OutcomeFailed:
 		p.fail(l, st, node, v.Text)
 	case OutcomeNotDone:
-		if early := st.Since + node.Spec.Settle; st.State == StepAccepted && p.now < early && p.s.meta.FoldVersion >= 2 {
+		if early := st.Since + node.Spec.Settle; st.State == StepAccepted && p.now < early && p.v2() {
 			p.timer(l, st, early) // what was accepted a moment ago may still begin
 			return
 		}
@@ -46,7 +46,7 @@ func (p *pass) stillRunning(l *loaded, st *Step, node *Node, v *Verified) {
 	if st.Until == 0 {
 		st.Until = p.now + retryFor
 	}
-	if p.now >= st.Until && st.State == StepUnknown && p.budgets() {
+	if p.now >= st.Until && st.State == StepUnknown && p.v2() {
 		st.Until = 0
 		p.askUnknown(l, st, node, "it was still running at "+clock(p.now)+": "+v.Text)
 		return

@@ -63,7 +63,7 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 	case ask.Else == ElseSkip:
 		p.to(l, st, "skip", why)
 		p.advance(l)
-	case (ask.Else == ElseStop || ap.Round >= maxAsks) && st.Asked && p.budgets():
+	case (ask.Else == ElseStop || ap.Round >= maxAsks) && st.Asked && p.v2():
 		p.unanswered(l, st, node, why)
 	case ask.Else == ElseStop || ap.Round >= maxAsks:
 		st.Asked = false

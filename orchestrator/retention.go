@@ -44,7 +44,7 @@ func (p *pass) forget(l *loaded) {
 // forgetOldAlerts drops alerts that ended a week ago: a late copy of such an
 // alert is an old event by then and starts nothing.
 func (p *pass) forgetOldAlerts() {
-	if p.s.meta.FoldVersion < 2 {
+	if !p.v2() {
 		return
 	}
 	p.weed(BucketAlert, nil, func(_, v []byte) (goes, more bool) {
