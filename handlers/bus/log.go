@@ -60,10 +60,10 @@ func appendError(m orchestrator.Message, err error) error {
 		return fmt.Errorf("%w: %w", orchestrator.ErrLogGone, err)
 	}
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		switch {
-		case api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+		if api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
 			return orchestrator.ErrFenced
-		case api.ErrorCode == streamFull:
+		}
+		if api.ErrorCode == streamFull {
 			return orchestrator.ErrLogFull
 		}
 	}
