@@ -128,7 +128,11 @@ func (k *checker) vercelSwitch(at string, v *VercelSwitch) {
 }
 
 func (k *checker) httpSwitch(at string, h *HTTPSwitch) {
-	for name, r := range map[string]HTTPRequest{"off": h.Off, "on": h.On} {
+	for _, name := range []string{"off", "on"} {
+		r := h.Off
+		if name == "on" {
+			r = h.On
+		}
 		if _, ok := parseURL(r.URL); !ok {
 			k.wrong(at+"."+name, "a switch is an http or https address", `write "`+name+`": {url: https://…, body: …}`)
 		}

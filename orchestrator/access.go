@@ -112,10 +112,8 @@ func (p *pass) commandWrites(c *Command, l *loaded, who Person) {
 		action, title = ReadWrite, "Let the application write again"
 	}
 	var db Database
-	if pr, ok := p.s.Config().Project(inc.Project); ok {
-		if e, ok := pr.Environment(inc.Environment); ok {
-			db = e.Database
-		}
+	if e := p.s.Config().environment(inc.Project, inc.Environment); e != nil {
+		db = e.Database
 	}
 	switch {
 	case !who.HasRole([]string{"on-call", "devops-lead", "dba"}):
@@ -133,12 +131,8 @@ func (p *pass) commandWrites(c *Command, l *loaded, who Person) {
 
 // dataAtRisk reports whether a query of the environment says so that was configured to.
 func (p *pass) dataAtRisk(inc *Incident) bool {
-	pr, ok := p.s.Config().Project(inc.Project)
-	if !ok {
-		return false
-	}
-	e, ok := pr.Environment(inc.Environment)
-	if !ok {
+	e := p.s.Config().environment(inc.Project, inc.Environment)
+	if e == nil {
 		return false
 	}
 	for i := range e.Signals {

@@ -151,8 +151,9 @@ type Outcome struct {
 	Never bool `json:"never,omitempty"`
 }
 
-// Preview is what an approval is bound to. Text is shown to people; Chunks and
-// Blob are set by chunked actions.
+// Preview is what an approval is bound to. Text is shown to people, Manual is how one of
+// them does it without Backout, Data comes back in Call.Preview; Chunks is set by chunked
+// actions.
 type Preview struct {
 	Text   string          `json:"text"`
 	Manual string          `json:"manual,omitempty"`

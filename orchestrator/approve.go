@@ -27,7 +27,6 @@ type Approval struct {
 	Votes []Vote `json:"votes,omitempty"`
 	// GivenAt is when it was complete.
 	GivenAt int64 `json:"given_at,omitempty"`
-	Until   int64 `json:"until,omitempty"`
 	Round   int   `json:"round,omitempty"`
 }
 
@@ -66,7 +65,7 @@ func (p *pass) foldPreview(pv *Previewed) {
 		return
 	}
 	p.unready(l, st)
-	if pv.Chunks > maxChunks && p.budgets() {
+	if pv.Chunks > maxChunks && p.v2() {
 		p.fail(l, st, node, "it would take "+plural(pv.Chunks, "chunk")+", more than "+plural(maxChunks, "chunk"))
 		return
 	}
@@ -275,7 +274,7 @@ func (p *pass) vote(l *loaded, st *Step, node *Node, v Vote) {
 func (p *pass) granted(l *loaded, st *Step, node *Node) {
 	st.Approval.GivenAt = p.now
 	st.FirstTry = 0
-	if p.budgets() {
+	if p.v2() {
 		st.Agreed = true
 		if !st.Approval.Auto {
 			st.Trying, st.Held, st.Offered, st.Idle = 0, 0, 0, 0

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ type Change struct {
 
 func changePrefix(project, env string) []byte { return append(joinKey(project, env), 0) }
 
-// changed notes a change that was told, and warns when an incident is open.
+// changeEvent notes a change that was told.
 func (p *pass) changeEvent(ev *Event) (uint64, string) {
 	at := ev.Time
 	if at == 0 || at > p.now {
@@ -126,7 +127,7 @@ func (s *State) Changes(project, env string, since int64) []Change {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Change) int { return int(min(max(b.At-a.At, -1), 1)) })
+	slices.SortStableFunc(out, func(a, b Change) int { return cmp.Compare(b.At, a.At) })
 	return out
 }
 

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,8 +84,8 @@ func (p *pass) commandOpen(c *Command, who Person) {
 	if env == "" {
 		env = pr.Production()
 	}
-	if _, ok := pr.Environment(env); !ok {
-		p.refuseCommand(c, "project "+pr.ID+" has no environment "+strconv.Quote(env))
+	if why := pr.noEnvironment(env); why != "" {
+		p.refuseCommand(c, why)
 		return
 	}
 	if why := mayLead(c, who); why != "" {
@@ -142,7 +143,7 @@ func or(a, b string) string {
 	return b
 }
 
-// commandStanding changes what holds for a project: pause and hold.
+// commandStanding changes what holds beside any incident: pause, hold, clock and silence.
 func (p *pass) commandStanding(c *Command, who Person) {
 	if !who.HasRole([]string{"on-call", "devops-lead"}) && who.ID != AdminPerson {
 		p.refuseCommand(c, who.ID+" has none of the roles on-call or devops-lead")
@@ -207,11 +208,8 @@ func (p *pass) meant(c *Command, who Person) (*loaded, string) {
 	}
 	var open, mine []*loaded
 	p.s.view.Scan(BucketCorr, nil, nil, func(_, v []byte) bool {
-		n := uint64(0)
-		for _, b := range v {
-			n = n<<8 | uint64(b)
-		}
-		if l := p.s.incident(n); l != nil && l.inc.State.Open() {
+		l := p.s.incident(binary.BigEndian.Uint64(v))
+		if l != nil && l.inc.State.Open() && !slices.Contains(open, l) { // it may have several environments
 			open = append(open, l)
 			if slices.ContainsFunc(l.steps, func(st *Step) bool { return st.State == StepAwaiting && p.mayAnswer(l, st, who) == "" }) {
 				mine = append(mine, l)

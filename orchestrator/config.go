@@ -1,6 +1,9 @@
 package orchestrator
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // Config is what the fold knows about the outside: the configuration file
 // without its secrets, as the last `cfg` entry of the log carries it. All
@@ -304,6 +307,19 @@ func (p *Project) Environment(id string) (*Environment, bool) {
 	return nil, false
 }
 
+// noEnvironment says that the project has no such environment, for whoever mistyped it; ""
+// when it has.
+func (p *Project) noEnvironment(env string) string {
+	var ids []string
+	for _, e := range p.Environments {
+		if e.ID == env {
+			return ""
+		}
+		ids = append(ids, e.ID)
+	}
+	return "project " + p.ID + " has no environment " + strconv.Quote(env) + "; it has " + list(ids, "and")
+}
+
 // Production is the id of the project's first environment of kind production.
 func (p *Project) Production() string {
 	for _, e := range p.Environments {
@@ -312,6 +328,16 @@ func (p *Project) Production() string {
 		}
 	}
 	return ""
+}
+
+// environment finds an environment by project and id; nil when there is none.
+func (c *Config) environment(project, env string) *Environment {
+	if pr, ok := c.Project(project); ok {
+		if e, ok := pr.Environment(env); ok {
+			return e
+		}
+	}
+	return nil
 }
 
 // HasComponent reports whether the project names this component.

@@ -87,15 +87,6 @@ func (e *Environment) knownGood() int64 {
 	return int64(orInt(int(e.KnownGood), DefaultKnownGood))
 }
 
-func (c *Config) environment(project, env string) *Environment {
-	if pr, ok := c.Project(project); ok {
-		if e, ok := pr.Environment(env); ok {
-			return e
-		}
-	}
-	return nil
-}
-
 // filled puts what is watched into the texts of the inputs. missing names what one of
 // them asks for and is not known, or could not be put into a query.
 func (w *DeployWatch) filled() (with map[string]any, missing string) {

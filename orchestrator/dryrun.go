@@ -118,6 +118,9 @@ func (s *State) copyFor(o DryOptions) (*State, error) {
 	take(BucketEnv, joinKey(o.Project, o.Environment))
 	take(BucketDeploy, deployPrefix(o.Project, o.Environment))
 	take(BucketChange, changePrefix(o.Project, o.Environment))
+	take(BucketSettings, joinKey(o.Project, o.Environment))
+	take(BucketMigration, joinKey(o.Project, ""))
+	take(BucketMark, markKey(o.Project, o.Environment, ""))
 	take(BucketWatch, nil)
 	if o.Incident > 0 {
 		for _, b := range []Bucket{BucketIncident, BucketStep, BucketSignal} {
@@ -178,15 +181,15 @@ func (d *DryRun) begin() {
 // next is a step of the plan that leads which has not ended.
 func (d *DryRun) next() *Step {
 	for _, st := range d.l.steps {
-		if node := d.p.node(d.l, st); st.Extra == nil && node != nil && st.Round == d.l.inc.Run().Round && !passed(st, node) && d.steps[st.StepRef].unless("failed") {
+		if node := d.p.node(d.l, st); st.Extra == nil && node != nil && st.Round == d.l.inc.Run().Round && !passed(st, node) && !d.steps[st.StepRef].givenUp() {
 			return st
 		}
 	}
 	return nil
 }
 
-// unless reports whether a step has not been given up already.
-func (s *DryStep) unless(becomes string) bool { return s == nil || s.Becomes != becomes }
+// givenUp reports whether the walk has left a step as failed.
+func (s *DryStep) givenUp() bool { return s != nil && s.Becomes == "failed" }
 
 // step takes one step further.
 func (d *DryRun) step(ctx context.Context, st *Step, reads DryReads) {

@@ -32,12 +32,8 @@ func (p *pass) tellsOfRisk(ev *Event) bool {
 	if !ok || ev.Origin != "poll/"+ReadSQL { // nobody outside can say so
 		return false
 	}
-	pr, ok := p.s.Config().Project(ev.Project)
-	if !ok {
-		return false
-	}
-	e, ok := pr.Environment(ev.Environment)
-	return ok && slices.ContainsFunc(e.Signals, func(s SQLSignal) bool { return s.ID == id && s.DataAtRisk })
+	e := p.s.Config().environment(ev.Project, ev.Environment)
+	return e != nil && slices.ContainsFunc(e.Signals, func(s SQLSignal) bool { return s.ID == id && s.DataAtRisk })
 }
 
 // emergencyByHand leads with the emergency playbook because a person said so. It is no

@@ -12,7 +12,7 @@ func (p *pass) foldEvent(ev *Event) {
 		return
 	}
 	p.heard(ev.Source, ev.Origin)
-	if ev.Replay != nil && p.s.meta.FoldVersion >= 2 {
+	if ev.Replay != nil && p.v2() {
 		p.foldReplay(ev)
 		return
 	}

@@ -47,7 +47,7 @@ func (p *pass) foldFinding(f *Finding) {
 // and pages once for each kind: a second page for the same thing within the hour
 // is how people learn to switch a pager off.
 func (p *pass) finding(f *Finding) {
-	if p.s.meta.FoldVersion < 2 {
+	if !p.v2() {
 		return
 	}
 	l := p.openIncident(SelfProject, selfEnvironment)

@@ -13,7 +13,7 @@ import (
 //	2  findings of Backout about itself are an incident of its own, events
 //	   that nobody claims among them; the chain goes over the sums of the
 //	   bodies and is compared at checkpoints; resolved alerts are forgotten
-//	   after a week and closed incidents after 400 days; a record the fold
+//	   after a week, closed incidents and quarantine after 400 days; a record the fold
 //	   breaks on goes to quarantine, and so does one of an unknown kind or
 //	   about what does not exist; a step past its budget waits for a person;
 //	   what nobody claims keeps its event, and can be handed in again; readings
@@ -121,6 +121,9 @@ type pass struct {
 	// brought is how many new signals this entry brings, by incident.
 	brought map[uint64]newSignals
 }
+
+// v2 reports whether the log has moved to fold version 2.
+func (p *pass) v2() bool { return p.s.meta.FoldVersion >= 2 }
 
 // Apply folds one entry. It returns an error only when the engine must stop:
 // a guard broke, or a record could not be encoded or decoded. An entry that
@@ -314,7 +317,7 @@ func (p *pass) foldClaim(c *Claim) error {
 	}
 	p.s.meta.FoldVersion = max(p.s.meta.FoldVersion, c.FoldVersion)
 	p.s.save(BucketOwn, ownKey(p.part), &Owner{Epoch: p.seq, Instance: c.Instance, Boot: c.Boot})
-	if moved := own.Epoch != 0 && own.Instance != c.Instance; moved && p.s.meta.FoldVersion >= 2 {
+	if moved := own.Epoch != 0 && own.Instance != c.Instance; moved && p.v2() {
 		p.anotherClock()
 	}
 	p.orphan(p.part, p.seq)

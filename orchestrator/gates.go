@@ -70,10 +70,10 @@ func (p *pass) foldMeasure(m *Measured) {
 	out, _ := plainJSON(m.Data).(map[string]any)
 	switch {
 	case m.Error != "":
-		p.verdictIn(l, st, node, gateResult{GateError, m.Error})
+		p.countReading(l, st, node, gateResult{GateError, m.Error})
 		return
 	case m.NoData:
-		p.verdictIn(l, st, node, gateResult{GateNoData, m.Text})
+		p.countReading(l, st, node, gateResult{GateNoData, m.Text})
 		return
 	}
 	st.Output = m.Data
@@ -94,7 +94,7 @@ func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any, said
 	vars := p.vars(l)
 	vars["out"] = out
 	if saw, ok := out["sample"].(int64); ok && saw < st.Gate.MinSample {
-		p.verdictIn(l, st, node, gateResult{GateNoData, tooLittle(saw, st.Gate.MinSample)})
+		p.countReading(l, st, node, gateResult{GateNoData, tooLittle(saw, st.Gate.MinSample)})
 		return
 	}
 	r := gateResult{result: GateFail}
@@ -115,7 +115,7 @@ func (p *pass) reading(l *loaded, st *Step, node *Node, out map[string]any, said
 	if r.result == GateFail && p.v2() && node.Gate.Uses != "" {
 		r.text = said
 	}
-	p.verdictIn(l, st, node, r)
+	p.countReading(l, st, node, r)
 }
 
 // stillFires names what an incident's signals still tell of; "" when nothing fires.
@@ -142,11 +142,11 @@ func verbFor(n int, one, many string) string {
 	return many
 }
 
-// verdictIn counts a reading: enough passes in a row end the gate well; anything else
+// countReading counts a reading: enough passes in a row end the gate well; anything else
 // breaks the row. The end of its time ends it badly, and a gate that
 // could not see is not the same as one that saw a failure: when its playbook says so, a
 // person decides about it.
-func (p *pass) verdictIn(l *loaded, st *Step, node *Node, r gateResult) {
+func (p *pass) countReading(l *loaded, st *Step, node *Node, r gateResult) {
 	g := st.Gate
 	g.Measured++
 	g.Result, g.Verdict = r.result, r.String()

@@ -27,7 +27,7 @@ type sourceHeard struct {
 
 func heardKey(source string) []byte { return joinKey("heard", source) }
 
-// Expected maps every source that must be heard to how often, in milliseconds: those
+// expected maps every source that must be heard to how often, in milliseconds: those
 // of the configuration, and whatever Backout itself polls.
 func (s *State) expected() map[string]int64 {
 	if s.expects != nil {
@@ -96,7 +96,7 @@ func (s *State) saveHeard(source string, h sourceHeard) {
 
 // heard notes that a source, or whoever delivers at an ingress, is alive.
 func (p *pass) heard(source, origin string) {
-	if p.s.meta.FoldVersion < 2 {
+	if !p.v2() {
 		return
 	}
 	expected := p.s.expected()
@@ -141,7 +141,7 @@ func (p *pass) listenFor(name string, every int64, h *sourceHeard) {
 // of these.
 func (p *pass) watchTimer(t *TimerFired) bool {
 	name, ok := strings.CutPrefix(t.Name, silentTimer)
-	if !ok || p.s.meta.FoldVersion < 2 {
+	if !ok || !p.v2() {
 		return false
 	}
 	key := timerKey(t.Due, 0, 0, t.Name)
@@ -180,7 +180,7 @@ func silence(name string, h sourceHeard, now int64) string {
 // heartbeat takes an alert that always fires, whose only meaning is that its sender
 // works; it starts nothing and needs no match rule.
 func (p *pass) heartbeat(ev *Event, why *Seen) bool {
-	if p.s.meta.FoldVersion < 2 || (ev.Name != "Watchdog" && ev.Name != "DeadMansSwitch") {
+	if !p.v2() || (ev.Name != "Watchdog" && ev.Name != "DeadMansSwitch") {
 		return false
 	}
 	if _, ok := p.s.expected()[ev.Source]; !ok {

@@ -70,6 +70,10 @@ func (p *pass) commandHold(c *Command, who Person) {
 		return
 	}
 	name := or(c.Args["environment"], pr.Production())
+	if why := pr.noEnvironment(name); why != "" && p.v2() {
+		p.refuseCommand(c, why+". Nothing is changed")
+		return
+	}
 	env := p.s.Env(pr.ID, name)
 	switch c.Args["action"] {
 	case "set":

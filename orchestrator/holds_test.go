@@ -51,3 +51,21 @@ func TestAuto_nowIsNotAnybodys(t *testing.T) {
 		t.Errorf("ann said now: %+v", r)
 	}
 }
+
+// TestHold_anEnvironmentThatIsNotThere: whoever mistypes it must not believe that it is
+// held, or silent, when it is not.
+func TestHold_anEnvironmentThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	b := newRespondBook(t, nil)
+	for _, action := range []string{"set", "lift"} {
+		if r := b.say("ann", "hold", "#shop", "action="+action, "environment=prodution"); r.OK || !strings.Contains(r.Text, `no environment "prodution"`) {
+			t.Errorf("%s: %+v", action, r)
+		}
+	}
+	if r := b.say("ann", "silence", "#shop", "for=1h", "environment=prodution", ":a move"); r.OK || !strings.Contains(r.Text, `no environment "prodution"`) {
+		t.Errorf("%+v", r)
+	}
+	if held := b.state.Holds(b.now); len(held) != 0 {
+		t.Errorf("%+v", held)
+	}
+}

@@ -87,8 +87,6 @@ type Incident struct {
 	Timer int64 `json:"timer,omitempty"`
 	// Off are the components that it switched off, oldest first.
 	Off []SwitchedOff `json:"off,omitempty"`
-	// Chat names the message that is kept up to date.
-	Chat string `json:"chat,omitempty"`
 }
 
 // Place is an environment of a project.

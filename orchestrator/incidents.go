@@ -172,7 +172,7 @@ func (p *pass) move(l *loaded, event, why string) bool {
 // closed ends everything that still waits in the incident.
 func (p *pass) closed(l *loaded) {
 	p.clearIncidentTimer(l)
-	if p.s.meta.FoldVersion >= 2 {
+	if p.v2() {
 		p.setIncidentTimer(l, p.now+closedKept)
 	}
 	p.release(l)
@@ -187,7 +187,7 @@ func (p *pass) closed(l *loaded) {
 // release gives the environment lock back, unless a change of what serves is half
 // done: until its end is known, nobody else may change it.
 func (p *pass) release(l *loaded) {
-	if p.s.meta.FoldVersion >= 2 && p.halfDone(l) {
+	if p.v2() && p.halfDone(l) {
 		return
 	}
 	env := p.s.Env(l.inc.Project, l.inc.Environment)

@@ -99,7 +99,7 @@ func (p *pass) accept(l *loaded, st *Step, node *Node, it *Intent) {
 	if st.FirstTry == 0 {
 		st.FirstTry = p.now
 	}
-	if p.budgets() {
+	if p.v2() {
 		st.Until = 0
 		if st.Trying == 0 {
 			st.Trying = p.now

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -124,7 +125,7 @@ func (s *State) Deployments(project, env string) []Deployment {
 	for _, r := range rows {
 		out = append(out, *r.d)
 	}
-	slices.SortStableFunc(out, func(a, b Deployment) int { return int(min(max(b.At-a.At, -1), 1)) })
+	slices.SortStableFunc(out, func(a, b Deployment) int { return cmp.Compare(b.At, a.At) })
 	return out[:min(len(out), maxLedger)]
 }
 

@@ -1,10 +1,10 @@
 package orchestrator
 
 // maxLooks is how often a verification that cannot tell is repeated before a
-// person is asked; lookAgain is the pause between two.
+// person is asked; looksPause is the pause between two, in milliseconds.
 const (
-	maxLooks  = 5
-	lookAgain = 10_000
+	maxLooks   = 5
+	looksPause = 10_000
 )
 
 // foldVerified takes in what a look at the outside found.
@@ -26,7 +26,7 @@ func (p *pass) foldVerified(v *Verified) {
 	case OutcomeFailed:
 		p.fail(l, st, node, v.Text)
 	case OutcomeNotDone:
-		if early := st.Since + node.Spec.Settle; st.State == StepAccepted && p.now < early && p.s.meta.FoldVersion >= 2 {
+		if early := st.Since + node.Spec.Settle; st.State == StepAccepted && p.now < early && p.v2() {
 			p.timer(l, st, early) // what was accepted a moment ago may still begin
 			return
 		}
@@ -46,13 +46,13 @@ func (p *pass) stillRunning(l *loaded, st *Step, node *Node, v *Verified) {
 	if st.Until == 0 {
 		st.Until = p.now + retryFor
 	}
-	if p.now >= st.Until && st.State == StepUnknown && p.budgets() {
+	if p.now >= st.Until && st.State == StepUnknown && p.v2() {
 		st.Until = 0
 		p.askUnknown(l, st, node, "it was still running at "+clock(p.now)+": "+v.Text)
 		return
 	}
 	if p.now >= st.Until {
-		p.doubt(l, st, node, "it was still running at "+clock(p.now)+": "+v.Text, lookAgain)
+		p.doubt(l, st, node, "it was still running at "+clock(p.now)+": "+v.Text, looksPause)
 		st.Until = 0
 		return
 	}
@@ -63,7 +63,7 @@ func (p *pass) cannotTell(l *loaded, st *Step, node *Node, v *Verified) {
 	st.Looks++
 	if st.Looks < maxLooks && !v.Never {
 		st.Waiting = "another look: " + clip(v.Text, 200)
-		p.timer(l, st, p.now+lookAgain)
+		p.timer(l, st, p.now+looksPause)
 		return
 	}
 	if st.State == StepAccepted {

@@ -1,6 +1,9 @@
 package orchestrator
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // The classes of a migration, as handlers/migrations gives them; what is none of them
 // counts as ClassUnknown.
@@ -157,7 +160,7 @@ func (s *State) ClassesWanted(project string) []MigrationWanted {
 			out = append(out, w)
 		}
 	}
-	slices.SortFunc(out, func(a, b MigrationWanted) int { return compareNames(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b MigrationWanted) int { return strings.Compare(a.Name, b.Name) })
 	return out[:min(len(out), maxMigrations)]
 }
 

@@ -29,11 +29,7 @@ func (p *pass) seenApplied(r *SchemaRead, restore *RestorePoint, names []string)
 // notTakenBack wakes people, once for each migration, when one was applied to
 // production that breaks or destroys, and nothing was there to come back to.
 func (p *pass) notTakenBack(project, env string, names []string) {
-	pr, ok := p.s.Config().Project(project)
-	if !ok {
-		return
-	}
-	if e, ok := pr.Environment(env); !ok || e.Kind != KindProduction {
+	if e := p.s.Config().environment(project, env); e == nil || e.Kind != KindProduction {
 		return
 	}
 	var told []string

@@ -59,11 +59,8 @@ func (s *State) rowsWorth(r *MigrationRows) bool {
 
 // foldRows takes in what was counted. What was counted before something newer is late.
 func (p *pass) foldRows(r *MigrationRows) {
-	pr, ok := p.s.Config().Project(r.Project)
-	if !p.v2() || !ok || len(r.Counts) > MaxRowQueries || !p.s.rowsWorth(r) {
-		return
-	}
-	if _, ok := pr.Environment(r.Environment); !ok {
+	known := p.s.Config().environment(r.Project, r.Environment) != nil
+	if !p.v2() || !known || len(r.Counts) > MaxRowQueries || !p.s.rowsWorth(r) {
 		return
 	}
 	m := p.s.mark(r.Project, r.Environment, r.Name)

@@ -1,11 +1,6 @@
 package orchestrator
 
-import (
-	"slices"
-	"strings"
-)
-
-func compareNames(a, b string) int { return strings.Compare(a, b) }
+import "slices"
 
 // migrationsBetween lists the migrations that one deployment has and the other lacks,
 // and the other way round. Where no repository was read, it is those that the database

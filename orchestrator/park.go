@@ -103,17 +103,11 @@ func (st *Step) unsettled() bool {
 	return st.State == StepUnknown || st.State == StepFailed || st.Parked > 0
 }
 
-// budgets reports whether the log is at the behaviour that has them.
-func (p *pass) budgets() bool { return p.v2() }
-
-// v2 reports whether the log has moved to fold version 2.
-func (p *pass) v2() bool { return p.s.meta.FoldVersion >= 2 }
-
 // waits lets a refused step look again later. Being held back by people or by
 // another incident may last and does not count; anything else uses up the time a
 // step has. Both say since when.
 func (p *pass) waits(l *loaded, st *Step, r *refusal) {
-	if !p.budgets() {
+	if !p.v2() {
 		p.later(l, st, r.ms, r.reason)
 		return
 	}
@@ -154,7 +148,7 @@ func (p *pass) letGo(l *loaded, st *Step) {
 // spent says that a step has used up its time.
 func (p *pass) spent(l *loaded, st *Step, node *Node) *refusal {
 	budget := p.wait(l, node.Retry.For, retryFor)
-	if !p.budgets() {
+	if !p.v2() {
 		if st.FirstTry > 0 && p.now-st.FirstTry > budget {
 			return &refusal{reason: "it has been tried for " + span(p.now-st.FirstTry) + "; a person decides now", then: "fail"}
 		}
@@ -173,7 +167,7 @@ func (p *pass) spent(l *loaded, st *Step, node *Node) *refusal {
 // left bounds a delay by the time that the step has, so that its end is seen when
 // it comes and not when a provider said to ask again.
 func (p *pass) left(l *loaded, st *Step, node *Node, delay int64) int64 {
-	if !p.budgets() {
+	if !p.v2() {
 		return delay
 	}
 	budget := p.wait(l, node.Retry.For, retryFor)
@@ -186,7 +180,7 @@ func (p *pass) left(l *loaded, st *Step, node *Node, delay int64) int64 {
 // idled counts an attempt that led to nothing and reports whether it was one too
 // many.
 func (p *pass) idled(l *loaded, st *Step) bool {
-	if !p.budgets() {
+	if !p.v2() {
 		return false
 	}
 	st.Idle++
@@ -203,14 +197,14 @@ func (st *Step) anew() {
 // overdue says that an effect nobody had to agree to has become due too long ago
 // to be started without asking.
 func (p *pass) overdue(st *Step, valid int64) bool {
-	return p.budgets() && st.Offered > 0 && st.Tries == 0 && st.Chunk == 0 && p.now-st.Offered > valid
+	return p.v2() && st.Offered > 0 && st.Tries == 0 && st.Chunk == 0 && p.now-st.Offered > valid
 }
 
 // owesApproval reports whether a step that is to start again was never agreed to
 // by those who must: who may say `retry` need not be one of them.
 func (p *pass) owesApproval(l *loaded, st *Step, node *Node) bool {
 	needs := node.Approve != nil || (node.Spec.Effect && (p.mode(l.inc, node.Action) != Live || node.Spec.Person))
-	return p.budgets() && needs && !st.Agreed && st.Chunk == 0 && !builtIn(node.Action)
+	return p.v2() && needs && !st.Agreed && st.Chunk == 0 && !builtIn(node.Action)
 }
 
 // askAgain asks those who have not agreed yet.
@@ -230,7 +224,7 @@ func (p *pass) askAgain(l *loaded, st *Step, node *Node) {
 // too many: two playbooks that open each other would never end.
 func (p *pass) fallBack(l *loaded, st *Step, node *Node, why string) {
 	p.opens++
-	if p.budgets() {
+	if p.v2() {
 		l.inc.Fallbacks++
 	}
 	if p.opens > maxOpens || l.inc.Fallbacks > maxFallbacks {

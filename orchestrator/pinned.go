@@ -75,10 +75,8 @@ func (s *State) goneBack(inc *Incident, back, proven, cured *Step) string {
 	text := "Rolled back to " + out.Target + ", not proven yet"
 	if proven != nil {
 		n := 0
-		if pr, ok := s.Config().Project(inc.Project); ok {
-			if e, ok := pr.Environment(inc.Environment); ok {
-				n = len(e.Domains)
-			}
+		if e := s.Config().environment(inc.Project, inc.Environment); e != nil {
+			n = len(e.Domains)
 		}
 		text = "Rolled back: all " + plural(n, "domain") + " serve " + out.Target
 		if n == 1 {

@@ -25,7 +25,7 @@ func (p *pass) opened(e Entry) *Envelope {
 	if e.ahead != nil {
 		return e.ahead
 	}
-	old := p.s.meta.FoldVersion < 2
+	old := !p.v2()
 	var env *Envelope
 	err := fmt.Errorf("an entry of %d bytes was not read; the limit is %d", len(e.Data), maxEntry)
 	if old || len(e.Data) <= maxEntry {
@@ -166,7 +166,7 @@ func refOf(r *Record) (StepRef, bool) {
 
 // unknownKind keeps a record that a newer version wrote.
 func (p *pass) unknownKind() {
-	if p.s.meta.FoldVersion < 2 {
+	if !p.v2() {
 		return
 	}
 	p.quarantine(Bad{Origin: "log", Reason: "a record of a kind that this version does not know", Excerpt: p.excerpt()})
@@ -175,7 +175,7 @@ func (p *pass) unknownKind() {
 
 // nowhere keeps a record about an incident or a step that does not exist.
 func (p *pass) nowhere(what string, ref StepRef) {
-	if p.s.meta.FoldVersion < 2 {
+	if !p.v2() {
 		return
 	}
 	about := "an incident that does not exist: " + IncidentName(ref.N)

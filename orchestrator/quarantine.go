@@ -46,7 +46,7 @@ func (p *pass) quarantine(b Bad) { p.setAside(&quarantined{Bad: b, At: p.now}) }
 // stand; it stays whole, so that it can be handed in again.
 func (p *pass) quarantineEvent(ev *Event, reason, excerpt string) {
 	q := &quarantined{Bad: Bad{Origin: ev.Origin, Reason: reason, Excerpt: excerpt, Blob: ev.Blob}, At: p.now}
-	if p.s.meta.FoldVersion >= 2 {
+	if p.v2() {
 		kept := *ev
 		kept.Replay = nil
 		q.Event = &kept

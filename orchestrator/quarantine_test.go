@@ -245,3 +245,28 @@ func TestReplay_firstVersion(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 }
+
+// TestQuarantine_isForgotten: a line stays as long as a closed incident, and then goes, or
+// senders of rubbish would fill the disk in the end.
+func TestQuarantine_isForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBook(t, onePlan(rollbackNode()), orchestrator.Live)
+	rubbish := func() {
+		b.add(orchestrator.SubjectEvents, 0, orchestrator.Record{Bad: &orchestrator.Bad{Origin: "http/sentry", Reason: "broken"}})
+	}
+	rubbish()
+	b.after(300 * aDay)
+	rubbish()
+	b.alert("a day begins")
+	if got := len(b.quarantine()); got != 2 {
+		t.Fatalf("%d lines are left, none is old", got)
+	}
+	b.after(101 * aDay)
+	b.alert("another day")
+	if left := b.quarantine(); len(left) != 1 || left[0].At < b.now-400*aDay {
+		t.Errorf("left: %+v", left)
+	}
+	if got := b.state.Meta().Quarantined; got != 2 {
+		t.Errorf("counted %d, and two came", got)
+	}
+}

@@ -5,7 +5,7 @@ import "strings"
 // openAsk puts a question.
 func (p *pass) openAsk(l *loaded, st *Step, ask *Ask, about string) {
 	within := p.wait(l, ask.Within, 15*60_000)
-	st.Approval = &Approval{Roles: ask.Roles, Quorum: 1, Within: within, Else: ask.Else, Until: p.now + within}
+	st.Approval = &Approval{Roles: ask.Roles, Quorum: 1, Within: within, Else: ask.Else}
 	st.Waiting = askText(ask) + " by " + roles(ask.Roles) + ", until " + clock(p.now+within)
 	p.line(l, "backout", "asks "+roles(ask.Roles)+": "+about+". "+askHelp(l.inc.N, st.ID, ask))
 	p.timer(l, st, p.now+within)
@@ -63,12 +63,10 @@ func (p *pass) askOver(l *loaded, st *Step, node *Node) {
 	case ask.Else == ElseSkip:
 		p.to(l, st, "skip", why)
 		p.advance(l)
-	case (ask.Else == ElseStop || ap.Round >= maxAsks) && st.Asked && p.budgets():
+	case (ask.Else == ElseStop || ap.Round >= maxAsks) && st.Asked && p.v2():
 		p.unanswered(l, st, node, why)
 	case ask.Else == ElseStop || ap.Round >= maxAsks:
-		if st.Asked {
-			st.Asked = false
-		}
+		st.Asked = false
 		p.fail(l, st, node, why)
 	default:
 		text := titled(node) + " still waits for an answer by " + roles(ask.Roles)

@@ -48,6 +48,17 @@ func (s *State) Why(origin, id string) []WhyLine {
 	return out
 }
 
+// NotClosed counts the incidents that environments have: each once, also one that has
+// several.
+func (s *State) NotClosed() int {
+	some := map[string]bool{}
+	s.view.Scan(BucketCorr, nil, nil, func(_, n []byte) bool {
+		some[string(n)] = true
+		return true
+	})
+	return len(some)
+}
+
 // Count is how many records a bucket has.
 func (s *State) Count(b Bucket) int {
 	n := 0

@@ -127,7 +127,6 @@ type Token struct {
 	// Project is the one a token of the scope publish may speak for; older ones have
 	// none and may speak for all.
 	Project string `json:"project,omitempty"`
-	At      int64  `json:"at,omitempty"`
 }
 
 // InboxRange says which messages of the inbox an entry carries.
@@ -292,7 +291,7 @@ type Previewed struct {
 	Gone bool `json:"gone,omitempty"`
 }
 
-// Measured is one reading of a gate.
+// Measured is one reading of a gate, or of a watch, which has no step.
 type Measured struct {
 	StepRef
 	Data  json.RawMessage `json:"data,omitempty"`

@@ -285,11 +285,9 @@ func (r *Rehearsal) serves(project, env string) Record {
 
 func (r *Rehearsal) domains(project, env, id string) map[string]string {
 	out := map[string]string{}
-	if pr, ok := r.state.Config().Project(project); ok {
-		if e, ok := pr.Environment(env); ok {
-			for _, d := range e.Domains {
-				out[d.Host] = id
-			}
+	if e := r.state.Config().environment(project, env); e != nil {
+		for _, d := range e.Domains {
+			out[d.Host] = id
 		}
 	}
 	return out

@@ -81,10 +81,7 @@ func (p *pass) resetGuard(l *loaded, st *Step, node *Node) string {
 	if node.Action != ResetAction {
 		return ""
 	}
-	var env *Environment
-	if pr, ok := p.s.Config().Project(l.inc.Project); ok {
-		env, _ = pr.Environment(l.inc.Environment)
-	}
+	env := p.s.Config().environment(l.inc.Project, l.inc.Environment)
 	const never = "the database is not emptied: "
 	ap := st.Approval
 	switch {

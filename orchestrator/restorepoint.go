@@ -22,11 +22,7 @@ type RestorePointSeen struct {
 // one that went is none any more. A copy that was only taken is none either, since
 // nobody knows whether it can be read.
 func (p *pass) foldRestorePoint(r *RestorePointSeen) {
-	pr, ok := p.s.Config().Project(r.Project)
-	if !p.v2() || !ok {
-		return
-	}
-	if _, ok := pr.Environment(r.Environment); !ok || !p.s.restorePointWorth(r) {
+	if !p.v2() || p.s.Config().environment(r.Project, r.Environment) == nil || !p.s.restorePointWorth(r) {
 		return
 	}
 	set := p.s.Settings(r.Project, r.Environment)

@@ -154,7 +154,7 @@ func (p *pass) acceptedOutside(l *loaded, st *Step, r *Result) {
 		return
 	}
 	until, after := r.Accepted.Until, r.Accepted.CheckAfter
-	if p.budgets() {
+	if p.v2() {
 		until = max(0, min(until, maxAccepted))
 		after = min(after, until)
 	}

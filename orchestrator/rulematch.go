@@ -181,12 +181,8 @@ func suspectVars(s *Suspect) map[string]any {
 
 func (p *pass) envVars(inc *Incident) map[string]any {
 	m := map[string]any{"id": inc.Environment, "kind": "", "domains": []any{}, "probes": []any{}, "marker_path": "", "marker_json": "", "evidence": false, "database": Database{}.values(), "read_only": p.s.Settings(inc.Project, inc.Environment).ReadOnly != nil}
-	pr, ok := p.s.Config().Project(inc.Project)
-	if !ok {
-		return m
-	}
-	e, ok := pr.Environment(inc.Environment)
-	if !ok {
+	e := p.s.Config().environment(inc.Project, inc.Environment)
+	if e == nil {
 		return m
 	}
 	domains := []any{}

@@ -51,11 +51,7 @@ const (
 
 // foldSchema takes in what the database says, and notes what was applied since.
 func (p *pass) foldSchema(r *SchemaRead) {
-	pr, ok := p.s.Config().Project(r.Project)
-	if !p.v2() || !ok {
-		return
-	}
-	if _, ok := pr.Environment(r.Environment); !ok {
+	if !p.v2() || p.s.Config().environment(r.Project, r.Environment) == nil {
 		return
 	}
 	set := p.s.Settings(r.Project, r.Environment)

@@ -89,19 +89,13 @@ func (p *pass) forgetOldIDs() {
 	if p.s.meta.SeenFrom >= oldest {
 		return
 	}
-	var old [][]byte
-	p.s.view.Scan(BucketSeen, nil, nil, func(k, _ []byte) bool {
-		if int64(binary.BigEndian.Uint32(k)) >= oldest {
-			return false
-		}
-		old = append(old, append([]byte(nil), k...))
-		return true
+	p.weed(BucketSeen, nil, func(k, _ []byte) (goes, more bool) {
+		past := int64(binary.BigEndian.Uint32(k)) < oldest
+		return past, past
 	})
-	for _, k := range old {
-		p.s.view.Delete(BucketSeen, k)
-	}
 	clear(p.s.days)
 	p.s.meta.IDs = slices.DeleteFunc(p.s.meta.IDs, func(d dayIDs) bool { return d.Day < oldest })
 	p.s.meta.SeenFrom = oldest
 	p.forgetOldAlerts()
+	p.forgetOldQuarantine()
 }

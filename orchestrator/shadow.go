@@ -128,7 +128,7 @@ func (p *pass) wouldStill(l *loaded) {
 		key := shadowKey(shadowEntry, st.StepRef)
 		var w WouldHave
 		node := p.node(l, st)
-		if node == nil || st.Chunk > 0 || !p.s.load(BucketShadow, key, &w) || !w.Auto || w.At != p.now && w.At > p.now || w.Dropped != "" || w.People != nil {
+		if node == nil || st.Chunk > 0 || !p.s.load(BucketShadow, key, &w) || !w.Auto || w.At > p.now || w.Dropped != "" || w.People != nil {
 			continue
 		}
 		if ap := p.asLive(l, node); ap.Auto || p.now-w.At > hourMS {
@@ -236,18 +236,6 @@ func (w *WouldHave) Sentence(now int64) string {
 		text += "; it would have been left at the end of the veto time: " + w.Dropped
 	}
 	return text + ", because " + w.Why
-}
-
-// forgetShadow drops what is known of an incident that is forgotten.
-func (p *pass) forgetShadow(n uint64) {
-	var keys [][]byte
-	p.s.view.Scan(BucketShadow, append([]byte{shadowEntry}, incidentKey(n)...), nil, func(k, _ []byte) bool {
-		keys = append(keys, bytes.Clone(k))
-		return true
-	})
-	for _, k := range keys {
-		p.s.view.Delete(BucketShadow, k)
-	}
 }
 
 // Figures count what was answered about an action of a project, and what Backout

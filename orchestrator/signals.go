@@ -288,7 +288,7 @@ func (p *pass) signalEnds(ev *Event) (uint64, string) {
 
 // ended is the time kept with an ended alert.
 func (p *pass) ended() int64 {
-	if p.s.meta.FoldVersion < 2 {
+	if !p.v2() {
 		return 0
 	}
 	return p.now
@@ -307,7 +307,7 @@ func (p *pass) firing(ev *Event) (keys [][]byte, states []alertState) {
 	var all [][]byte
 	p.s.view.Scan(BucketAlert, prefix, nil, func(k, v []byte) bool {
 		var st alertState
-		if p.s.meta.FoldVersion >= 2 && decode(v, &st) && !st.Firing {
+		if p.v2() && decode(v, &st) && !st.Firing {
 			return true // ended ones stay for a week and must not hide one that fires
 		}
 		all = append(all, append([]byte(nil), k...))

@@ -114,9 +114,9 @@ func (p *pass) commandSilence(c *Command, who Person) {
 		p.endSilence(c, who)
 		return
 	}
-	for_, ok := parseWait(c.Args["for"])
+	lasts, ok := parseWait(c.Args["for"])
 	switch {
-	case !ok || for_ <= 0 || for_ > maxSilence:
+	case !ok || lasts <= 0 || lasts > maxSilence:
 		p.refuseCommand(c, "say for how long, at most 7d: `silence "+or(c.Project, "PROJECT")+" 2h --reason \"...\"`")
 		return
 	case c.Text == "":
@@ -126,16 +126,23 @@ func (p *pass) commandSilence(c *Command, who Person) {
 		p.refuseCommand(c, "there are "+strconv.Itoa(maxSilences)+" silences already; end some")
 		return
 	}
-	if _, known := p.s.Config().Project(c.Project); c.Project != "" && !known {
+	pr, known := p.s.Config().Project(c.Project)
+	if c.Project != "" && !known {
 		p.refuseCommand(c, "there is no project "+strconv.Quote(c.Project)+" in the configuration")
 		return
+	}
+	if env := c.Args["environment"]; env != "" && known && p.v2() {
+		if why := pr.noEnvironment(env); why != "" {
+			p.refuseCommand(c, why+". Nothing is silenced")
+			return
+		}
 	}
 	p.forgetSilences()
 	m := &p.s.meta
 	m.Silences++
 	s := Silence{
 		ID: m.Silences, Project: c.Project, Environment: c.Args["environment"], Component: c.Args["component"],
-		Source: c.Args["source"], Name: c.Args["name"], By: who.ID, Reason: clip(c.Text, 200), From: p.now, Until: p.now + for_,
+		Source: c.Args["source"], Name: c.Args["name"], By: who.ID, Reason: clip(c.Text, 200), From: p.now, Until: p.now + lasts,
 	}
 	p.s.save(BucketSilence, silenceKey(s.ID), &s)
 	p.s.silences = nil
@@ -158,16 +165,9 @@ func (p *pass) endSilence(c *Command, who Person) {
 
 // forgetSilences drops what has been over for long.
 func (p *pass) forgetSilences() {
-	var old [][]byte
-	p.s.view.Scan(BucketSilence, nil, nil, func(k, v []byte) bool {
+	p.weed(BucketSilence, nil, func(_, v []byte) (goes, more bool) {
 		var s Silence
-		if decode(v, &s) && s.Until < p.now-silencesKept {
-			old = append(old, append([]byte(nil), k...))
-		}
-		return true
+		return decode(v, &s) && s.Until < p.now-silencesKept, true
 	})
-	for _, k := range old {
-		p.s.view.Delete(BucketSilence, k)
-		p.s.silences = nil
-	}
+	p.s.silences = nil
 }

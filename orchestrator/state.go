@@ -68,10 +68,11 @@ type Meta struct {
 	Playbooks map[string]string `json:"playbooks,omitempty"`
 	// Paused maps "" (everything) or a project to who paused it and why.
 	Paused map[string]Pause `json:"paused,omitempty"`
-	// Counters for people and metrics.
+	// Counters for people and metrics: what ever went to quarantine, and every event.
 	Quarantined uint64 `json:"quarantined,omitempty"`
 	Events      uint64 `json:"events,omitempty"`
-	SeenFrom    int64  `json:"seen_from,omitempty"`
+	// SeenFrom is the oldest day of which ids are remembered.
+	SeenFrom int64 `json:"seen_from,omitempty"`
 	// IDs counts the ids that are remembered, by day.
 	IDs []dayIDs `json:"ids,omitempty"`
 	// Trimmed is up to where the log may have been trimmed.

@@ -77,7 +77,7 @@ func (p *pass) ready(l *loaded, st *Step, node *Node, why string) {
 		prio = prioEffect
 	}
 	st.Waiting = "a free worker"
-	if p.budgets() && st.Offered == 0 {
+	if p.v2() && st.Offered == 0 {
 		st.Offered = p.now
 	}
 	if st.Held > 0 {

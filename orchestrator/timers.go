@@ -8,7 +8,7 @@ func (p *pass) foldTimer(t *TimerFired) {
 		return
 	}
 	l := p.s.incident(t.N)
-	if l == nil && p.fenced && p.budgets() {
+	if l == nil && p.fenced && p.v2() {
 		p.s.view.Delete(BucketTimer, timerKey(t.Due, p.part, t.N, t.Name)) // or it would fire again and again
 		p.nowhere("a timer", StepRef{N: t.N})
 		return
@@ -77,7 +77,7 @@ func (p *pass) stepTimerFired(l *loaded, st *Step) {
 			st.Inputs = encoded(p.card(l, st))
 		}
 		why := ""
-		if p.budgets() {
+		if p.v2() {
 			why = st.Reason // so that the same refusal is not told again
 		}
 		p.ready(l, st, node, why)

@@ -42,7 +42,7 @@ func (p *pass) updateOver(l *loaded) {
 	inc := l.inc
 	inc.UpdateDue = 0
 	p.changed(l)
-	if !inc.State.Open() || inc.State == Resolved {
+	if !inc.State.Open() {
 		return
 	}
 	p.setUpdate(inc)

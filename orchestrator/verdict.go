@@ -146,10 +146,8 @@ func (s *State) grade(project, env string, d *Deployment, now int64) (Target, Re
 
 // servedEnough is how long a deployment must have served to count as good.
 func (s *State) servedEnough(project, env string) int64 {
-	if pr, ok := s.Config().Project(project); ok {
-		if e, ok := pr.Environment(env); ok && e.ServedFor > 0 {
-			return e.ServedFor
-		}
+	if e := s.Config().environment(project, env); e != nil && e.ServedFor > 0 {
+		return e.ServedFor
 	}
 	return dayMS
 }

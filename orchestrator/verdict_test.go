@@ -101,7 +101,7 @@ func verdictRows() []verdictRow {
 				o.Serving.Rolling = &orchestrator.Rolling{Base: "dpl_new", Canary: "dpl_canary"}
 			})
 		}},
-		{name: "held", answer: "safe", target: "dpl_old", after: func(b *book) { b.say("ann", "hold", "#shop", ":careful") }},
+		{name: "held", answer: "safe", target: "dpl_old", after: func(b *book) { b.say("ann", "hold", "#shop", "action=set", ":careful") }},
 	}
 }
 

@@ -127,7 +127,7 @@ func (c *crossing) against(all []Reason) {
 	if len(all) == 0 {
 		return
 	}
-	if text := waysOn(all[0].Says, c.s.canBeOff(c.project)); text != "" {
+	if text := waysOn(all[0].Says, c.s.switchable(c.project)); text != "" {
 		c.v.add(Reason{Kind: "ways", Text: text, Evidence: "what the schema leaves open"})
 		c.v.Reasons = append(c.v.Reasons, text)
 	}
@@ -148,20 +148,6 @@ func waysOn(says string, switches []string) string {
 		return ""
 	}
 	return "contain it first (" + off + "read-only or maintenance), then leave the database, revert the migration, repair rows, restore or reset"
-}
-
-// canBeOff are the components of a project that can be switched off.
-func (s *State) canBeOff(project string) (out []string) {
-	pr, ok := s.Config().Project(project)
-	if !ok {
-		return nil
-	}
-	for i := range pr.Components {
-		if pr.Components[i].Switch != "" {
-			out = append(out, pr.Components[i].ID)
-		}
-	}
-	return out
 }
 
 // weigh judges one migration; class is nil while it is not known.

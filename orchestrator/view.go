@@ -25,7 +25,6 @@ const (
 	BucketDoc      Bucket = "doc"
 	BucketToken    Bucket = "token"
 	BucketStatus   Bucket = "status"
-	BucketWhy      Bucket = "why"
 	BucketChain    Bucket = "chain"
 	BucketSilence  Bucket = "sil"
 	BucketHeld     Bucket = "held"
@@ -46,7 +45,7 @@ func Buckets() []Bucket {
 	return []Bucket{
 		BucketMeta, BucketIncident, BucketStep, BucketSignal, BucketAlert, BucketCorr, BucketSeen,
 		BucketTimer, BucketReady, BucketRunning, BucketUnknown, BucketHistory, BucketBad,
-		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketWhy, BucketChain,
+		BucketDeploy, BucketEnv, BucketOwn, BucketDoc, BucketToken, BucketStatus, BucketChain,
 		BucketSilence, BucketHeld, BucketChange, BucketWatch, BucketShadow, BucketSettings, BucketVerdict, BucketDeployWatch,
 		BucketMigration, BucketMark,
 	}

@@ -8,7 +8,7 @@ import (
 // listening starts to wait for every source anew when the work changes hands: nobody
 // can be heard by a Backout that does not run.
 func (p *pass) listening() {
-	if p.s.meta.FoldVersion < 2 || p.part != 0 {
+	if !p.v2() || p.part != 0 {
 		return
 	}
 	p.dropUnexpected()
@@ -28,7 +28,7 @@ func (p *pass) listening() {
 // fires no longer, and what came must be heard.
 func (p *pass) watchesChanged() {
 	p.s.expects = nil
-	if p.s.meta.FoldVersion < 2 {
+	if !p.v2() {
 		return
 	}
 	p.dropUnexpected()

@@ -88,7 +88,7 @@ func (r *Reading) key() []byte { return joinKey("read", r.Kind, r.Project, r.Env
 // foldWatch takes in what a polled source said.
 func (p *pass) foldWatch(r *Record) {
 	switch {
-	case p.s.meta.FoldVersion < 2:
+	case !p.v2():
 		p.unknownKind()
 	case r.Upstream != nil:
 		p.foldUpstream(r.Upstream)

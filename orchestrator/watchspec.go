@@ -47,12 +47,8 @@ func (c *Config) watchSpec(r *Reading) (watchSpec, bool) {
 		spec.fails, spec.every = controlFails, controlEvery
 		return spec, len(c.ControlProbes) > 0
 	}
-	pr, ok := c.Project(r.Project)
-	if !ok {
-		return spec, false
-	}
-	e, ok := pr.Environment(r.Environment)
-	if !ok {
+	e := c.environment(r.Project, r.Environment)
+	if e == nil {
 		return spec, false
 	}
 	switch r.Kind {

@@ -11,6 +11,6 @@
 // Start reading at library.go: Load reads the files, Compile and RuleSet turn
 // them into what the fold works with, Lint lists what is wrong with them. A
 // file becomes a tree of values with positions (tree.go), the tree a playbook
-// (parse*.go), the playbook a flat plan (flatten.go), and the plan is checked
+// (playbook.go), the playbook a flat plan (flatten.go), and the plan is checked
 // (check*.go). expressions.go says which CEL is allowed; evaluator.go runs it.
 package workflows

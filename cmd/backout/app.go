@@ -288,7 +288,7 @@ func (a *app) listen(name, addr string, h http.Handler) (net.Listener, error) {
 func (a *app) serveCommands(ctx context.Context) error {
 	stop, err := a.bus.ServeCommands(context.WithoutCancel(ctx), func(ctx context.Context, project, token, words string) (bool, string) {
 		api := a.api(prometheus.NewRegistry(), func(words string) (orchestrator.Command, error) {
-			return gateway.Speech{Project: project, Now: time.Now()}.Parse(words)
+			return gateway.Said(project).Parse(words)
 		})
 		r := api.Words(ctx, token, words, "nats")
 		return r.OK, r.Text

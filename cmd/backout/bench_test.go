@@ -175,10 +175,10 @@ func TestAlertMessage_repeatsWhatWasSent(t *testing.T) {
 		},
 		"nats": func() (items []gateway.Item) {
 			for i := range ingestRepeats {
-				items = append(items, gateway.DecodeInboxItem(1, "backout.event.alert.p0", "", m.cloudEvent(m.repeated(i))))
+				items = append(items, gateway.DecodeInbox(1, "backout.event.alert.p0", "", m.cloudEvent(m.repeated(i))))
 			}
 			for i := range m.fresh {
-				items = append(items, gateway.DecodeInboxItem(1, "backout.event.alert.p0", "", m.cloudEvent(m.first+i)))
+				items = append(items, gateway.DecodeInbox(1, "backout.event.alert.p0", "", m.cloudEvent(m.first+i)))
 			}
 			return items
 		},

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,8 +90,8 @@ func unwell(h engine.Health, now time.Time) string {
 	if h.Behind > behindFine {
 		why = append(why, fmt.Sprintf("%d entries are not folded", h.Behind))
 	}
-	for name, err := range h.Blind {
-		why = append(why, name+" cannot be read: "+err)
+	for _, name := range slices.Sorted(maps.Keys(h.Blind)) {
+		why = append(why, name+" cannot be read: "+h.Blind[name])
 	}
 	if h.Page != "" {
 		why = append(why, "the last page was not sent: "+h.Page)

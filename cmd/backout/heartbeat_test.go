@@ -47,3 +47,21 @@ func TestUnwell(t *testing.T) {
 		}
 	}
 }
+
+// TestUnwell_saysTheSameOfTheSame: what has not changed is told in the same words, or the
+// log would have a line for it at every beat.
+func TestUnwell_saysTheSameOfTheSame(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	blind := map[string]string{}
+	for _, name := range []string{"vercel", "github", "stripe", "toss", "sentry", "supabase"} {
+		blind[name] = "no answer"
+	}
+	h := engine.Health{LogAnswered: now, Blind: blind}
+	said := unwell(h, now)
+	for range 50 {
+		if again := unwell(h, now); again != said {
+			t.Fatalf("first %q, then %q", said, again)
+		}
+	}
+}

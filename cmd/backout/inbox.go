@@ -53,7 +53,7 @@ func (i *inbox) Take(ctx context.Context, from uint64, limit, bytes int) ([]orch
 
 // decode reads one message; a body worth keeping whole goes to a blob first.
 func (i *inbox) decode(ctx context.Context, m bus.InboxMessage) (orchestrator.Record, error) {
-	item := gateway.DecodeInboxItem(m.Seq, m.Subject, m.MsgID, m.Data)
+	item := gateway.DecodeInbox(m.Seq, m.Subject, m.MsgID, m.Data)
 	if len(item.Keep) > 0 {
 		hash, err := i.bus.PutBlob(ctx, item.Keep)
 		if err != nil {

@@ -1,6 +1,7 @@
 // Command backout is the whole product in one binary. main.go is the list of
-// subcommands; app.go is the wiring in one straight line; every other file is a
-// subcommand. Nothing is decided here.
+// subcommands, each in a file of its name; app.go is the wiring in one straight line,
+// with actions.go and polled.go for what handlers can do and what is asked by itself.
+// Nothing is decided here.
 package main
 
 import (

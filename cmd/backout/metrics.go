@@ -85,7 +85,7 @@ func (m *stateMetrics) Collect(ch chan<- prometheus.Metric) {
 		meta := s.Meta()
 		for name, v := range map[string]float64{
 			"unknown": float64(s.Count(orchestrator.BucketUnknown)), "running": float64(s.Count(orchestrator.BucketRunning)),
-			"ready": float64(s.Count(orchestrator.BucketReady)), "open": float64(s.Count(orchestrator.BucketCorr)),
+			"ready": float64(s.Count(orchestrator.BucketReady)), "open": float64(s.NotClosed()),
 			"quarantined": float64(meta.Quarantined), "events": float64(meta.Events), "cursor": float64(meta.Cursor),
 		} {
 			ch <- prometheus.MustNewConstMetric(m.desc[name], prometheus.GaugeValue, v)

@@ -12,11 +12,9 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// Server error codes the log has a meaning for (nats-server errors.json).
-const (
-	codeWrongLastSequence = 10071
-	codeStreamFull        = 10077
-)
+// streamFull is JSStreamStoreFailedF of nats-server's errors.json, which a stream that
+// discards nothing answers at its limit.
+const streamFull jetstream.ErrorCode = 10077
 
 // headerSum carries the sum of a body that was redacted.
 const headerSum = "Backout-Sum"
@@ -62,10 +60,10 @@ func appendError(m orchestrator.Message, err error) error {
 		return fmt.Errorf("%w: %w", orchestrator.ErrLogGone, err)
 	}
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		switch int(api.ErrorCode) {
-		case codeWrongLastSequence:
+		if api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
 			return orchestrator.ErrFenced
-		case codeStreamFull:
+		}
+		if api.ErrorCode == streamFull {
 			return orchestrator.ErrLogFull
 		}
 	}

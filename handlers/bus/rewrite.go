@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -54,7 +55,10 @@ func (b *Bus) Spool(ctx context.Context, path string, change func(*orchestrator.
 	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("spooling the log: %w", err), os.Remove(path+".new"))
 	}
-	return os.Rename(path+".new", path)
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("putting the spool in place: %w", err)
+	}
+	return syncPath(filepath.Dir(path)) // its name too: the log is taken away next
 }
 
 func (b *Bus) spool(ctx context.Context, enc *json.Encoder, ends orchestrator.LogEnds, change func(*orchestrator.Entry) error) error {
@@ -66,6 +70,9 @@ func (b *Bus) spool(ctx context.Context, enc *json.Encoder, ends orchestrator.Lo
 		batch, err := b.Read(ctx, next, 512)
 		if err != nil {
 			return err
+		}
+		if len(batch) == 0 {
+			return fmt.Errorf("%w: entries %d to %d cannot be read; run `backout log verify`", orchestrator.ErrGap, next, ends.Last)
 		}
 		for _, e := range batch {
 			if e.Seq != next {
@@ -95,8 +102,11 @@ func Rewrite(ctx context.Context, nc *nats.Conn, path string, o Options) (*Bus, 
 	defer func() { _ = f.Close() }()
 	dec := json.NewDecoder(bufio.NewReader(f))
 	var head spoolHead
-	if err := dec.Decode(&head); err != nil || head.LogID == "" {
-		return nil, fmt.Errorf("the spool %s cannot be read: %w", path, err)
+	if err := dec.Decode(&head); err != nil {
+		return nil, fmt.Errorf("reading the spool %s: %w", path, err)
+	}
+	if head.LogID == "" {
+		return nil, fmt.Errorf("the file %s is no spool of a log: its first line names none", path)
 	}
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -145,13 +155,4 @@ func refill(ctx context.Context, js jetstream.JetStream, dec *json.Decoder) erro
 		}
 		written = ack.Sequence
 	}
-}
-
-// DropSnapshots drops every snapshot.
-func (b *Bus) DropSnapshots(ctx context.Context) error {
-	all, err := b.listSnapshots(ctx)
-	for _, cursor := range all {
-		err = errors.Join(err, b.snapshots.Delete(ctx, snapshotName(cursor)))
-	}
-	return err
 }

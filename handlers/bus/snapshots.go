@@ -71,3 +71,12 @@ func (b *Bus) LatestSnapshot(ctx context.Context) (cursor uint64, r io.ReadClose
 	}
 	return cursor, obj, nil
 }
+
+// DropSnapshots drops every snapshot.
+func (b *Bus) DropSnapshots(ctx context.Context) error {
+	all, err := b.listSnapshots(ctx)
+	for _, cursor := range all {
+		err = errors.Join(err, b.snapshots.Delete(ctx, snapshotName(cursor)))
+	}
+	return err
+}

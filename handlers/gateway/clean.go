@@ -58,6 +58,12 @@ func (c *cleaner) labels(in map[string]string) map[string]string {
 	return out
 }
 
+// fullLabels cleans labels and leaves empty ones out.
+func (c *cleaner) fullLabels(labels map[string]string) map[string]string {
+	maps.DeleteFunc(labels, func(k, v string) bool { return k == "" || v == "" })
+	return c.labels(labels)
+}
+
 // fitLabels reports that no label needs a change.
 func fitLabels(in map[string]string) bool {
 	if len(in) > maxLabels {

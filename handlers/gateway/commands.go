@@ -23,9 +23,11 @@ type Speech struct {
 // `backout`. Every ingress uses it. Secrets in the words are masked first; use
 // Mask to tell the speaker. The command has no ID, Via, Person or Scope yet. An
 // error is a sentence for the speaker.
-func ParseWords(words string) (orchestrator.Command, error) {
-	return Speech{Now: time.Now()}.Parse(words)
-}
+func ParseWords(words string) (orchestrator.Command, error) { return Said("").Parse(words) }
+
+// Said is what is said now, of a project when only that one can be meant. Times of day
+// are UTC, as those that are printed are, wherever the server's clock stands.
+func Said(project string) Speech { return Speech{Project: project, Now: time.Now().UTC()} }
 
 // Parse is ParseWords for one place.
 func (s Speech) Parse(words string) (orchestrator.Command, error) {
@@ -34,20 +36,6 @@ func (s Speech) Parse(words string) (orchestrator.Command, error) {
 	}
 	said, err := split(Redact(printable(words)))
 	return s.understand(said, err)
-}
-
-// ParseArgs is Parse for a command line that a shell has cut into words already.
-func (s Speech) ParseArgs(args []string) (orchestrator.Command, error) {
-	said := make([]word, 0, len(args))
-	for _, arg := range args {
-		text := Redact(printable(arg))
-		if !strings.Contains(text, " ") {
-			text = typedPlain(text)
-		}
-		_, _, pair := keyValue(text)
-		said = append(said, word{text: text, raw: Redact(printable(arg)), quoted: strings.Contains(text, " ") && !pair && !isOption(text)})
-	}
-	return s.understand(said, nil)
 }
 
 // understand finds the verb and lets it read the rest.

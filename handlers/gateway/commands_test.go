@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,20 +121,14 @@ func TestWhereOnlyOneProjectCanBeMeant(t *testing.T) {
 	}
 }
 
-func TestWordsThatAShellHasCut(t *testing.T) {
+// TestParseWords_readsTimesInUTC: as they are printed, wherever the server's clock stands.
+func TestParseWords_readsTimesInUTC(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		args []string
-		want orchestrator.Command
-	}{
-		{[]string{"open", "shop", "it's burning", "--severity", "critical"}, orchestrator.Command{Verb: "open", Project: "shop", Text: "it's burning", Args: args{"severity": "critical"}}},
-		{[]string{"answer", "INC-1", "cause", "root_cause=null pointer"}, orchestrator.Command{Verb: "answer", Incident: 1, Step: "cause", Args: args{"root_cause": "null pointer"}}},
-		{[]string{"reject", "INC-1", "rollback", "--reason", "not now, please"}, orchestrator.Command{Verb: "reject", Incident: 1, Step: "rollback", Text: "not now, please"}},
-		{[]string{"rollback", "shop", "--reason=it burns"}, orchestrator.Command{Verb: "rollback", Project: "shop", Text: "it burns"}},
-		{[]string{"note", "INC-1", `he said "no"`}, orchestrator.Command{Verb: "note", Incident: 1, Text: `he said "no"`}},
-	} {
-		if got, err := clock().ParseArgs(c.args); err != nil || !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%q:\n got %+v, %v\nwant %+v", c.args, got, err, c.want)
+	for said, at := range map[string]time.Duration{"open shop late --since 02:00": 2 * time.Hour, "hold set shop --until 18:00": 18 * time.Hour} {
+		c, err := ParseWords(said)
+		ms, _ := strconv.ParseInt(c.Args["since_ms"]+c.Args["until_ms"], 10, 64)
+		if got := time.UnixMilli(ms).UTC(); err != nil || got.Sub(got.Truncate(24*time.Hour)) != at {
+			t.Errorf("%s: %s, %v", said, got, err)
 		}
 	}
 }

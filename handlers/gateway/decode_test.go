@@ -205,7 +205,7 @@ func TestInbox(t *testing.T) {
 		{"strange subject", "elsewhere", good, "is not backout.event.KIND.PROJECT"},
 		{"no subject", "", good, "is not backout.event.KIND.PROJECT"},
 	} {
-		r := DecodeInbox(7, c.subject, "shop/ci/1", []byte(c.data))
+		r := DecodeInbox(7, c.subject, "shop/ci/1", []byte(c.data)).Record
 		if c.want == "" {
 			if r.Event == nil || r.Event.Inbox != 7 || r.Event.Origin != "nats/shop" || r.Event.Unsigned {
 				t.Errorf("%s: %+v %+v", c.name, r.Event, r.Bad)

@@ -180,9 +180,9 @@ func FuzzDecodeVercel(f *testing.F) {
 func FuzzDecodeInbox(f *testing.F) {
 	seedBodies(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		it := DecodeInboxItem(1, "backout.event.alert.shop", string(body), body)
+		it := DecodeInbox(1, "backout.event.alert.shop", string(body), body)
 		fit(t, Decoded{Items: []Item{it}})
-		fit(t, Decoded{Items: []Item{DecodeInboxItem(1, string(body), "", body)}})
+		fit(t, Decoded{Items: []Item{DecodeInbox(1, string(body), "", body)}})
 	})
 }
 
@@ -223,7 +223,6 @@ func FuzzParseWords(f *testing.F) {
 		for k, v := range c.Args {
 			texts(t, k, v)
 		}
-		_, _ = clock().ParseArgs(strings.Fields(s))
 	})
 }
 

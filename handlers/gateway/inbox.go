@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-
-	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // inboxPrefix is where publishers publish: backout.event.KIND.PROJECT.
@@ -18,12 +16,7 @@ const wrongSubject = " does not belong under the subject "
 // kind and project are those of its subject, because the subject is what the
 // publisher's account was allowed to use. It never fails: what cannot be read
 // becomes a Bad record.
-func DecodeInbox(seq uint64, subject, msgID string, data []byte) orchestrator.Record {
-	return DecodeInboxItem(seq, subject, msgID, data).Record
-}
-
-// DecodeInboxItem is DecodeInbox together with the body to keep.
-func DecodeInboxItem(seq uint64, subject, msgID string, data []byte) Item {
+func DecodeInbox(seq uint64, subject, msgID string, data []byte) Item {
 	kind, project, ok := strings.Cut(strings.TrimPrefix(subject, inboxPrefix), ".")
 	d := Delivery{Origin: "nats/" + cleanText(project, maxWord), Project: project}
 	note := fmt.Sprintf(" (inbox message %d", seq)

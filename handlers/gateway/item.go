@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/aimarketplace/backout/handlers/github"
@@ -134,5 +135,14 @@ func cleanID(id string, raw []byte) string {
 		return id
 	}
 	sum := sha256.Sum256(append([]byte(id+"\x00"), raw...))
+	return "sha256-" + hex.EncodeToString(sum[:16])
+}
+
+// stamp tells one delivery from the next: by its time, or by its body.
+func (d Delivery) stamp(at int64) string {
+	if at != 0 {
+		return strconv.FormatInt(at, 10)
+	}
+	sum := sha256.Sum256(d.Body)
 	return "sha256-" + hex.EncodeToString(sum[:16])
 }

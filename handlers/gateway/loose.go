@@ -1,12 +1,6 @@
 package gateway
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"maps"
-	"strconv"
-)
+import "encoding/json"
 
 // loose reads a string or a number as text, and anything else as nothing.
 type loose string
@@ -36,19 +30,4 @@ func firstText(all ...loose) string {
 		}
 	}
 	return ""
-}
-
-// stamp tells one delivery from the next: by its time, or by its body.
-func (d Delivery) stamp(at int64) string {
-	if at != 0 {
-		return strconv.FormatInt(at, 10)
-	}
-	sum := sha256.Sum256(d.Body)
-	return "sha256-" + hex.EncodeToString(sum[:16])
-}
-
-// fullLabels cleans labels and leaves empty ones out.
-func (c *cleaner) fullLabels(labels map[string]string) map[string]string {
-	maps.DeleteFunc(labels, func(k, v string) bool { return k == "" || v == "" })
-	return c.labels(labels)
 }

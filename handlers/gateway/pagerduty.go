@@ -4,12 +4,14 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aimarketplace/backout/orchestrator"
 )
@@ -75,8 +77,8 @@ func (d Delivery) pagerDuty(b *pagerDutyBody, key string) Item {
 		return badItem(d.Origin, "event_action must be trigger, acknowledge or resolve, it is "+strconv.Quote(clip(b.Action, 40)), d.Body)
 	case key == "":
 		return badItem(d.Origin, "dedup_key is missing; only a trigger may leave it out", d.Body)
-	case len(key) > longestDedupKey:
-		return badItem(d.Origin, "dedup_key is longer than 255 characters", d.Body)
+	case utf8.RuneCountInString(key) > longestDedupKey:
+		return badItem(d.Origin, fmt.Sprintf("dedup_key is longer than %d characters", longestDedupKey), d.Body)
 	case err != nil:
 		return badItem(d.Origin, "payload.timestamp "+err.Error(), d.Body)
 	}

@@ -105,6 +105,7 @@ func TestPagerDutyKeepsNoKey(t *testing.T) {
 		{"no source", `{"routing_key":"` + routingKey + `","event_action":"trigger","payload":{"summary":"s","severity":"info"}}`, 400, "payload.source is missing"},
 		{"resolve without a key", `{"routing_key":"` + routingKey + `","event_action":"resolve"}`, 400, "dedup_key is missing"},
 		{"a key too long", `{"routing_key":"` + routingKey + `","event_action":"resolve","dedup_key":"` + strings.Repeat("k", 256) + `"}`, 400, "255"},
+		{"a key of 200 characters in Korean", `{"routing_key":"` + routingKey + `","event_action":"resolve","dedup_key":"` + strings.Repeat("결제", 100) + `"}`, 202, "success"},
 		{"strange time", `{"routing_key":"` + routingKey + `","event_action":"resolve","dedup_key":"k","payload":{"timestamp":"soon"}}`, 400, "is no time"},
 		{"payload is a list", `{"routing_key":"` + routingKey + `","event_action":"resolve","dedup_key":"k","payload":[1]}`, 400, "payload has the wrong type"},
 		{"over 1 MiB", `{"routing_key":"` + routingKey + `","x":"` + strings.Repeat("x", MaxBody) + `"}`, 413, "1 MiB"},

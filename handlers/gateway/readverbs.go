@@ -197,8 +197,8 @@ func readPause(r *reading) error {
 	return readRollback(r)
 }
 
-// readFlag: off or on, then the incident and the component.
-func readFlag(r *reading) error {
+// offOrOn reads off or on, then the incident.
+func (r *reading) offOrOn() error {
 	action := strings.ToLower(r.name())
 	if action != orchestrator.SwitchOff && action != orchestrator.SwitchOn {
 		return r.verb.usage("say off or on")
@@ -206,7 +206,12 @@ func readFlag(r *reading) error {
 	if err := r.set("action", action); err != nil {
 		return err
 	}
-	if err := r.which(); err != nil {
+	return r.which()
+}
+
+// readFlag: off or on, then the incident and the component.
+func readFlag(r *reading) error {
+	if err := r.offOrOn(); err != nil {
 		return err
 	}
 	if component := r.name(); component != "" {
@@ -218,16 +223,8 @@ func readFlag(r *reading) error {
 	return nil
 }
 
-// readWrites: off or on, then the incident.
 func readWrites(r *reading) error {
-	action := strings.ToLower(r.name())
-	if action != orchestrator.SwitchOff && action != orchestrator.SwitchOn {
-		return r.verb.usage("say off or on")
-	}
-	if err := r.set("action", action); err != nil {
-		return err
-	}
-	if err := r.which(); err != nil {
+	if err := r.offOrOn(); err != nil {
 		return err
 	}
 	r.text()

@@ -68,14 +68,6 @@ func TestParse_anIncidentIsNotOverheard(t *testing.T) {
 		if c, err := (Speech{Now: time.Now()}).Parse(words); err == nil {
 			t.Errorf("%q was understood as %+v", words, c)
 		}
-		var args []string
-		said, _ := split(words)
-		for _, w := range said {
-			args = append(args, w.text)
-		}
-		if c, err := (Speech{Now: time.Now()}).ParseArgs(args); err == nil {
-			t.Errorf("%q was understood as %+v", args, c)
-		}
 	}
 }
 

@@ -135,7 +135,7 @@ func (l *drainLine) code() string {
 
 // gather counts a failed request; the text says what is wrong with the line.
 func (l *drainLine) gather(found map[drainKey]*drainFailures) string {
-	at, err := millis(cmpRaw(l.Proxy.At, l.At))
+	at, err := millis(firstRaw(l.Proxy.At, l.At))
 	request := firstText(l.RequestID, l.ID)
 	switch {
 	case err != nil:
@@ -162,7 +162,8 @@ func (l *drainLine) gather(found map[drainKey]*drainFailures) string {
 	return ""
 }
 
-func cmpRaw(first, second json.RawMessage) json.RawMessage {
+// firstRaw is the first of two values that is there.
+func firstRaw(first, second json.RawMessage) json.RawMessage {
 	if len(first) > 0 && string(first) != "null" {
 		return first
 	}

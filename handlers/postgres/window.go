@@ -47,7 +47,8 @@ func NewWindow(d Database, sql string) (*Window, error) {
 }
 
 // Rows hands over every row, as texts in the order of the columns; null is empty. More
-// than most is an error, before any of them counts. Its errors hold no row's data.
+// than most is a permanent error, for a list that grew is for a person to look at, and
+// then none of them counts. Its errors hold no row's data.
 func (w *Window) Rows(ctx context.Context, from, to time.Time, most int) ([][]string, error) {
 	var all [][]string
 	err := w.query.reading(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -63,7 +64,7 @@ func (w *Window) Rows(ctx context.Context, from, to time.Time, most int) ([][]st
 		defer rows.Close()
 		for rows.Next() {
 			if len(all) == most {
-				return fmt.Errorf("it gave more than %d rows", most)
+				return orchestrator.Permanent(fmt.Errorf("it gave more than %d rows", most))
 			}
 			row, err := texts(rows)
 			if err != nil {
@@ -73,10 +74,14 @@ func (w *Window) Rows(ctx context.Context, from, to time.Time, most int) ([][]st
 		}
 		return rows.Err()
 	})
-	if err != nil {
-		return nil, errors.New("asking the database of " + w.query.project + "/" + w.query.env + ": " + direct.Said(err))
+	if err == nil {
+		return all, nil
 	}
-	return all, nil
+	said := errors.New("asking the database of " + w.query.project + "/" + w.query.env + ": " + direct.Said(err))
+	if orchestrator.IsPermanent(err) {
+		said = orchestrator.Permanent(said)
+	}
+	return nil, said
 }
 
 // texts reads a row as texts.

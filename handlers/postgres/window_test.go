@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aimarketplace/backout/handlers/postgres"
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // A query over a window gives its rows as texts, is bounded, and may only read.
@@ -37,6 +38,9 @@ func TestWindow_atPostgreSQL(t *testing.T) {
 		}
 		if got := strings.Join(lines, "|"); got != c.want || (err == nil) != (c.why == "") || err != nil && !strings.Contains(err.Error(), c.why) {
 			t.Errorf("%s: %q, %v; want %q, %q", c.sql, got, err, c.want, c.why)
+		}
+		if grown := strings.HasPrefix(c.why, "more than"); orchestrator.IsPermanent(err) != grown {
+			t.Errorf("%s: %v, permanent: %t; only a list that grew is for a person to cure", c.sql, err, !grown)
 		}
 	}
 }

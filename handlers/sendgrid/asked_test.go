@@ -3,6 +3,7 @@ package sendgrid_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,8 @@ import (
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
-// database answers rows for every window, or an error.
+// database answers rows for every window, or an error; more than most is one, as at
+// PostgreSQL.
 type database struct {
 	rows     [][]string
 	err      error
@@ -20,7 +22,10 @@ type database struct {
 
 func (d *database) Rows(_ context.Context, from, to time.Time, most int) ([][]string, error) {
 	d.from, d.to = from, to
-	return d.rows[:min(len(d.rows), most)], d.err
+	if len(d.rows) > most {
+		return nil, orchestrator.Permanent(fmt.Errorf("it gave more than %d rows", most))
+	}
+	return d.rows, d.err
 }
 
 // An audience that is a query is asked for the window of the incident, and refused
@@ -45,11 +50,11 @@ func TestPlan_asksTheDatabase(t *testing.T) {
 	}{
 		{order("touched", 0, 5000), "names none"},
 		{order("touched", 5000, 1000), "names none"},
-		{order("small", 1000, 5000), "has 2 people, its max is 1"},
+		{order("small", 1000, 5000), "it gave more than 1 rows, and its max is 1; nobody was mailed"},
 		{order("lost", 1000, 5000), "its database is not configured"},
 	} {
-		if _, err := p.action.Plan(t.Context(), c.order); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%v, want %q", err, c.says)
+		if _, err := p.action.Plan(t.Context(), c.order); !orchestrator.IsPermanent(err) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%v, want a permanent error with %q", err, c.says)
 		}
 	}
 	db.err = errors.New("the database is gone")

@@ -90,8 +90,11 @@ func (p *people) ask(ctx context.Context, db Asker, in order, most int) error {
 	if in.From <= 0 || in.To < in.From {
 		return orchestrator.Permanent(errors.New("it is a query over a window of time, and the notice names none (from, to); nobody was mailed"))
 	}
-	rows, err := db.Rows(ctx, time.UnixMilli(in.From), time.UnixMilli(in.To), most+1)
-	if err != nil {
+	rows, err := db.Rows(ctx, time.UnixMilli(in.From), time.UnixMilli(in.To), most)
+	switch {
+	case orchestrator.IsPermanent(err):
+		return fmt.Errorf("%w, and its max is %d; nobody was mailed. Look why it grew, or raise max", err, most)
+	case err != nil:
 		return err
 	}
 	for n, row := range rows {

@@ -21,7 +21,8 @@ type Blobs interface {
 	Blob(ctx context.Context, hash string) ([]byte, error)
 }
 
-// Asker asks a database for an audience: rows of email, name and language.
+// Asker asks a database for an audience: rows of email, name and language. More rows
+// than most is a permanent error, and the only one.
 type Asker interface {
 	Rows(ctx context.Context, from, to time.Time, most int) ([][]string, error)
 }

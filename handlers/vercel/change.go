@@ -67,13 +67,13 @@ func (ch *change) input(c orchestrator.Call) (changeInput, error) {
 	if err := c.Input(&in); err != nil {
 		return in, err
 	}
-	for name, id := range map[string]string{"target": in.Target, "expect_serving": in.Expect} {
-		if id != "" && !isDeployment.MatchString(id) {
-			return in, orchestrator.Permanent(fmt.Errorf("%s %q of step %s is not a deployment id (dpl_…)", name, id, c.Step))
-		}
-	}
-	if in.Expect == "" {
+	switch {
+	case in.Target != "" && !isDeployment.MatchString(in.Target):
+		return in, wrongID(c, "target", in.Target)
+	case in.Expect == "":
 		return in, orchestrator.Permanent(fmt.Errorf("step %s does not say which deployment it expects to serve", c.Step))
+	case !isDeployment.MatchString(in.Expect):
+		return in, wrongID(c, "expect_serving", in.Expect)
 	}
 	return in, nil
 }

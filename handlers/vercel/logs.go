@@ -51,7 +51,7 @@ func (a *evidence) input(c orchestrator.Call) (evidenceInput, error) {
 		return in, err
 	}
 	if !isDeployment.MatchString(in.Deployment) {
-		return in, orchestrator.Permanent(fmt.Errorf("deployment %q of step %s is not a deployment id (dpl_…)", in.Deployment, c.Step))
+		return in, wrongID(c, "deployment", in.Deployment)
 	}
 	if a.client.keep == nil {
 		return in, orchestrator.Permanent(errors.New("there is no place to keep evidence in"))

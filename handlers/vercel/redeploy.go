@@ -49,10 +49,11 @@ func (a *redeploy) input(c orchestrator.Call) (redeployInput, error) {
 	if err := c.Input(&in); err != nil {
 		return in, err
 	}
-	for name, id := range map[string]string{"deployment": in.Source, "expect_serving": in.Expect} {
-		if !isDeployment.MatchString(id) {
-			return in, orchestrator.Permanent(fmt.Errorf("%s %q of step %s is not a deployment id (dpl_…)", name, id, c.Step))
-		}
+	switch {
+	case !isDeployment.MatchString(in.Source):
+		return in, wrongID(c, "deployment", in.Source)
+	case !isDeployment.MatchString(in.Expect):
+		return in, wrongID(c, "expect_serving", in.Expect)
 	}
 	return in, nil
 }

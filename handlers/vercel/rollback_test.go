@@ -198,6 +198,19 @@ func TestRollback_refusals(t *testing.T) {
 	}
 }
 
+// TestRollback_twoWrongIDs: what is wrong is told in the same words each time, or every
+// retry would be news in the timeline.
+func TestRollback_twoWrongIDs(t *testing.T) {
+	t.Parallel()
+	n := start(t)
+	a, c := n.action("vercel.rollback", map[string]any{"expect_serving": "one", "target": "other"})
+	for range 20 {
+		if _, err := n.do(a, c); err == nil || !strings.Contains(err.Error(), `target "other"`) {
+			t.Fatalf("%v", err)
+		}
+	}
+}
+
 func TestRollback_tokenRevoked(t *testing.T) {
 	t.Parallel()
 	n := start(t, func(o *vercel.Options) { o.Token = "vct_revoked" })

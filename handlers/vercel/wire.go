@@ -3,8 +3,11 @@ package vercel
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // project is GET /v9/projects/{idOrName} as far as Backout reads it.
@@ -156,6 +159,11 @@ func errorOf(body []byte) apiError {
 	}
 	e.Message = strings.TrimSuffix(cmp.Or(e.Message, "no reason given"), ".")
 	return e
+}
+
+// wrongID says that an input of a step is no deployment's id.
+func wrongID(c orchestrator.Call, name, id string) error {
+	return orchestrator.Permanent(fmt.Errorf("%s %q of step %s is not a deployment id (dpl_…)", name, id, c.Step))
 }
 
 var isDeployment = regexp.MustCompile(`^dpl_[A-Za-z0-9_-]{1,64}$`)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -24,9 +25,12 @@ func (e *Engine) claimsKept(ctx context.Context) error {
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
-		if err != nil || len(entries) == 0 || entries[0].Seq != epoch {
-			return fmt.Errorf("%w: entry %d, by which partition %d is owned, cannot be read any more, so the disk or somebody damaged the log. Nothing is done. Keep this folder; what is in its state.db is whole up to entry %d: move it out, and `backout restore FILE --data NEW-FOLDER` makes a new log that goes on from it",
-				ErrLost, epoch, p, e.core.State().Meta().Cursor)
+		if err == nil && (len(entries) == 0 || entries[0].Seq != epoch) {
+			err = errors.New("it is not there")
+		}
+		if err != nil {
+			return fmt.Errorf("%w: entry %d, by which partition %d is owned, cannot be read any more (%w), so the disk or somebody damaged the log. Nothing is done. Keep this folder; what is in its state.db is whole up to entry %d: move it out, and `backout restore FILE --data NEW-FOLDER` makes a new log that goes on from it",
+				ErrLost, epoch, p, err, e.core.State().Meta().Cursor)
 		}
 	}
 	return nil

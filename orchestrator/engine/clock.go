@@ -46,11 +46,11 @@ type clockGuard struct {
 	fix time.Duration
 }
 
-// verdict is what a look at the clocks found.
-type verdict int
+// clocks is how a look at the clocks found them.
+type clocks int
 
 const (
-	steady verdict = iota
+	steady clocks = iota
 	slept
 	jumped
 )
@@ -61,7 +61,7 @@ func newClockGuard(c Clock) *clockGuard {
 
 // look compares the clocks with the last look. latest is the time of the newest
 // entry: one ahead of this clock is a jump too, of this clock or another one.
-func (g *clockGuard) look(latest time.Time) verdict {
+func (g *clockGuard) look(latest time.Time) clocks {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	wall := g.compare()

@@ -127,7 +127,7 @@ func (c *Core) Next(now time.Time) Work {
 			c.rebalance(s, now, &w)
 		}
 		if s.epoch != 0 && !c.stopping && !s.yielding {
-			c.readyJobs(s, now, &w)
+			c.readyJobs(s, &w)
 			c.measureWatches(s, now, &w)
 		} else {
 			s.watches = nil

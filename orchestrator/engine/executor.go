@@ -47,7 +47,7 @@ type job struct {
 }
 
 // readyJobs takes work for free workers, oldest and most urgent first.
-func (c *Core) readyJobs(s *shard, _ time.Time, w *Work) {
+func (c *Core) readyJobs(s *shard, w *Work) {
 	free := c.opt.Workers - len(s.busy)
 	if free <= 0 {
 		return

@@ -80,22 +80,29 @@ func (e *Engine) beat(now time.Time) {
 	}
 	e.beatAt = now.Add(beatEvery)
 	e.see(now)
-	e.sendBeat(false)
+	e.sendBeat(e.ownBeat())
 }
 
-func (e *Engine) sendBeat(leaving bool) {
+// leave sends the last heartbeat.
+func (e *Engine) leave() {
+	b := e.ownBeat()
+	b.Leaving = true
+	e.sendBeat(b)
+}
+
+func (e *Engine) sendBeat(b Beat) {
 	if e.opt.Heart == nil {
 		return
 	}
-	if err := e.opt.Heart.Beat(e.ownBeat(leaving)); err != nil {
+	if err := e.opt.Heart.Beat(b); err != nil {
 		e.opt.Logger.Warn("a heartbeat was not sent; others may take the work over", "error", err)
 	}
 }
 
-func (e *Engine) ownBeat(leaving bool) Beat {
+func (e *Engine) ownBeat() Beat {
 	b := Beat{
 		Peer: Peer{Instance: e.opt.Core.Instance, FoldVersion: orchestrator.FoldVersion, Ready: !e.core.stopping && !e.core.halted},
-		Boot: e.opt.Core.Boot, Cursor: e.core.State().Meta().Cursor, Leaving: leaving,
+		Boot: e.opt.Core.Boot, Cursor: e.core.State().Meta().Cursor,
 	}
 	for p := range e.core.shards {
 		if e.core.Owns(p) {
@@ -135,7 +142,7 @@ type Placement struct {
 func (e *Engine) Cluster(ctx context.Context) (Cluster, error) {
 	return ask(ctx, e, func() Cluster {
 		now := time.Now()
-		c := Cluster{Self: e.opt.Core.Instance, Instances: []Member{{Beat: e.ownBeat(false)}}}
+		c := Cluster{Self: e.opt.Core.Instance, Instances: []Member{{Beat: e.ownBeat()}}}
 		for _, p := range e.peers {
 			c.Instances = append(c.Instances, Member{p.Beat, now.Sub(p.at).Milliseconds()})
 		}

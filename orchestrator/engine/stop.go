@@ -45,7 +45,7 @@ func (e *Engine) stop(cancel context.CancelFunc) error {
 }
 
 func (e *Engine) closing(cancel context.CancelFunc) error {
-	e.sendBeat(true)
+	e.leave()
 	cancel()
 	if e.failed == nil {
 		e.commit()

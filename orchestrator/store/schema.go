@@ -36,7 +36,7 @@
 //	watch    kind 0 project 0 env 0 id       what a polled source said last, counted; when a source was heard
 //	shadow   kind(1)‖step, or kind(1)‖seq(8)…  what would have been done (e), what was missed (m), what became live (s)
 //	status   project 0 component             what the public page says
-//	bad      seq(8)‖index(2)                 quarantine
+//	bad      seq(8)‖index(2)                 quarantine, dropped after 400 days
 //	sil      id(8)                           a silence
 //	held     as alert                        a signal that fires and is held back
 //	chg      project 0 env 0 at(8)‖seq(8)‖index(2)   a change that is no deployment

@@ -34,6 +34,6 @@
 // it is supabase.restore_pitr that goes back.
 //
 // Start reading at Run (run.go), what the child does; then take.go, prove.go, restore.go
-// and switch.go. The actions are in snapshot.go, verify.go, restoration.go and
-// integrity.go, the schedule in source.go.
+// and switch.go. The actions are in snapshot.go, restoration.go and integrity.go, the
+// schedule in source.go.
 package copies
