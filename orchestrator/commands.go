@@ -361,8 +361,13 @@ func (p *pass) commandMove(c *Command, l *loaded, who Person, event string) {
 	}
 	if event == "dismiss" {
 		p.forgive(l.inc)
+		l.inc.Dismissed = p.v2()
 	}
 	text := IncidentName(l.inc.N) + " is " + string(l.inc.State)
+	if still := p.stillFiring(l); still != "" {
+		text += "; " + still
+		p.line(l, "backout", still)
+	}
 	if left := p.leftBehind(l.inc); left != "" {
 		text += "; " + left
 	}

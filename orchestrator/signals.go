@@ -19,8 +19,9 @@ const (
 type alertState struct {
 	N      uint64 `json:"n,omitempty"`
 	Firing bool   `json:"firing"`
-	// At is when it ended.
-	At int64 `json:"at,omitempty"`
+	// At is when it ended, Told when it did by its sender's word; 0 when that named no time.
+	At   int64 `json:"at,omitempty"`
+	Told int64 `json:"told,omitempty"`
 }
 
 // signalFires takes in something that is wrong: it joins the incident that is
@@ -29,11 +30,12 @@ func (p *pass) signalFires(ev *Event) (uint64, string) {
 	p.normalise(ev)
 	key := alertKey(ev)
 	var known alertState
-	if p.s.load(BucketAlert, key, &known) && known.Firing {
-		if known.N > 0 {
-			p.countAgain(known.N, ev)
-			return known.N, "a repeat of a signal that " + IncidentName(known.N) + " already has"
+	if p.s.load(BucketAlert, key, &known) && known.Firing && known.N > 0 {
+		if why := p.repeats(known.N, ev); why != "" {
+			return known.N, why
 		}
+	} else if n, why := p.overAlready(ev); why != "" {
+		return n, why
 	}
 	if p.v2() {
 		if why := p.holdsBack(ev); why != "" {
@@ -188,6 +190,7 @@ func (p *pass) join(l *loaded, ev *Event) {
 	var sig Signal
 	key, found := p.s.findSignal(inc, signalOf(inc, ev), &sig)
 	if !found && inc.Distinct >= maxSignals {
+		p.tooMany(l, ev)
 		return
 	}
 	if !found {
@@ -271,11 +274,12 @@ func (p *pass) signalEnds(ev *Event) (uint64, string) {
 	p.normalise(ev)
 	keys, states := p.firing(ev)
 	if len(keys) == 0 {
+		p.endsNothing(ev)
 		return 0, "it resolves an alert that is not known to fire"
 	}
 	var n uint64
 	for i, k := range keys {
-		p.s.save(BucketAlert, k, &alertState{N: states[i].N, At: p.ended()})
+		p.s.save(BucketAlert, k, &alertState{N: states[i].N, At: p.ended(), Told: p.toldEnd(ev)})
 		p.dropHeld(k)
 		n = max(n, states[i].N)
 	}
