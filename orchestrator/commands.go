@@ -240,7 +240,12 @@ func (p *pass) commandWhole(c *Command, l *loaded, who Person) {
 	case "ack":
 		p.commandAck(c, l, who)
 	case "note":
+		full := p.v2() && inc.Lines >= maxLines
 		p.line(l, who.ID, "note: "+c.Text)
+		if full {
+			p.refuseCommand(c, "the timeline of "+IncidentName(inc.N)+" is full, so the note stands in the log only: `backout log export` has it")
+			return
+		}
 		p.reply(c, l, true, "noted in "+IncidentName(inc.N))
 	case "snooze":
 		d, ok := parseWait(c.Args["for"])

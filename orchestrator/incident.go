@@ -44,6 +44,8 @@ type Incident struct {
 	// failures opened.
 	Effects   int `json:"effects,omitempty"`
 	Fallbacks int `json:"fallbacks,omitempty"`
+	// Crowded is set when the timeline tells no more of single signals.
+	Crowded bool `json:"crowded,omitempty"`
 	// Dismissed is set when a person said that it was none.
 	Dismissed bool `json:"dismissed,omitempty"`
 	// Stopped says who stopped the plan.

@@ -354,7 +354,7 @@ func (p *pass) endSignal(l *loaded, key []byte, sig *Signal, who, why string) {
 	}
 	sig.Firing, sig.Single, sig.Last, sig.Ended = false, false, p.now, 0
 	p.saveSignal(l, key, sig)
-	p.line(l, who, "gone: "+sig.describe()+why)
+	p.goneLine(l, who, "gone: "+sig.describe()+why)
 	p.changed(l)
 	if l.inc.Firing == 0 && l.inc.Effects == 0 && l.inc.State.Open() {
 		p.setIncidentTimer(l, p.now+p.timing("subside_after", 10*60_000))
