@@ -1,6 +1,10 @@
 package orchestrator
 
-import "strings"
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+)
 
 // lateFor is for how long an end that came first outdoes the firing it ended: senders
 // try again for about that long. Milliseconds.
@@ -54,38 +58,34 @@ func (p *pass) stillFiring(l *loaded) string {
 	return text + ": a repeat is decided about anew"
 }
 
-// overAlready reports that an alert fires late: its sender said before that it ended.
-func (p *pass) overAlready(ev *Event) (n uint64, why string) {
-	began := max(ev.Time, ev.StartsAt)
-	if !p.v2() || ev.Type != AlertFiring || ev.StartsAt == 0 {
-		return 0, ""
-	}
-	p.s.view.Scan(BucketAlert, alertPrefix(ev), nil, func(_, v []byte) bool {
-		var st alertState
-		if decode(v, &st) && !st.Firing && st.Told > began && p.now-st.At <= lateFor {
-			n, why = st.N, "it came late: by its sender's word it ended at "+clock(st.Told)+", so nothing is opened"
-		}
-		return why == ""
-	})
-	return n, why
+// lastEnd is the key under which the last end of a fingerprint is remembered: behind all
+// its starts.
+func lastEnd(ev *Event) []byte {
+	return binary.BigEndian.AppendUint64(alertPrefix(ev), math.MaxUint64)
 }
 
-// toldEnd is when an alert ended by its sender's word, not later than now.
-func (p *pass) toldEnd(ev *Event) int64 {
-	if !p.v2() || ev.Type != AlertResolved {
-		return 0
-	}
-	return min(ev.Time, p.now)
-}
-
-// endsNothing remembers an end that came before what it ended.
-func (p *pass) endsNothing(ev *Event) {
-	told := p.toldEnd(ev)
-	key := alertKey(ev)
-	if told <= 0 || p.s.view.Get(BucketAlert, key) != nil {
+// noteEnd remembers when an alert ended by its sender's word, not later than now.
+func (p *pass) noteEnd(ev *Event, ended []alertState) {
+	if !p.v2() || ev.Type != AlertResolved || ev.Time <= 0 {
 		return
 	}
-	p.s.save(BucketAlert, key, &alertState{At: p.now, Told: told})
+	last := alertState{At: p.now, Told: min(ev.Time, p.now), From: naturalStart(ev)}
+	for i := range ended {
+		last.N = max(last.N, ended[i].N)
+	}
+	p.s.save(BucketAlert, lastEnd(ev), &last)
+}
+
+// overAlready reports that an alert fires late: its sender said before that it ended.
+func (p *pass) overAlready(ev *Event) (n uint64, why string) {
+	var last alertState
+	if !p.v2() || ev.Type != AlertFiring || ev.StartsAt == 0 || !p.s.load(BucketAlert, lastEnd(ev), &last) {
+		return 0, ""
+	}
+	if last.Told <= max(ev.Time, ev.StartsAt) || ev.StartsAt > last.From || p.now-last.At > lateFor {
+		return 0, ""
+	}
+	return last.N, "it came late: by its sender's word it ended at " + clock(last.Told) + ", so nothing is opened"
 }
 
 // endsElsewhere finds the one place where something fires that ends now: who ends it may

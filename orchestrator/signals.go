@@ -19,9 +19,12 @@ const (
 type alertState struct {
 	N      uint64 `json:"n,omitempty"`
 	Firing bool   `json:"firing"`
-	// At is when it ended, Told when it did by its sender's word; 0 when that named no time.
-	At   int64 `json:"at,omitempty"`
+	// At is when it ended.
+	At int64 `json:"at,omitempty"`
+	// Told and From belong to the last end of a fingerprint, see lastEnd: when that was by
+	// its sender's word, and the start it named.
 	Told int64 `json:"told,omitempty"`
+	From int64 `json:"from,omitempty"`
 }
 
 // signalFires takes in something that is wrong: it joins the incident that is
@@ -273,13 +276,13 @@ func (p *pass) countAgain(n uint64, ev *Event) {
 func (p *pass) signalEnds(ev *Event) (uint64, string) {
 	p.normalise(ev)
 	keys, states := p.firing(ev)
+	p.noteEnd(ev, states)
 	if len(keys) == 0 {
-		p.endsNothing(ev)
 		return 0, "it resolves an alert that is not known to fire"
 	}
 	var n uint64
 	for i, k := range keys {
-		p.s.save(BucketAlert, k, &alertState{N: states[i].N, At: p.ended(), Told: p.toldEnd(ev)})
+		p.s.save(BucketAlert, k, &alertState{N: states[i].N, At: p.ended()})
 		p.dropHeld(k)
 		n = max(n, states[i].N)
 	}
