@@ -39,8 +39,11 @@ func (s *State) whyStarts(prefix []byte, origin, fingerprint string) []WhyLine {
 			return true
 		}
 		start := binary.BigEndian.Uint64(k[len(prefix):])
-		if start == math.MaxUint64 {
-			return true
+		if start == math.MaxUint64 { // an end of what was not known to fire, or one that was seen above
+			if len(out) == 0 {
+				out = s.whyFiring(origin, fingerprint, strconv.FormatInt(st.From, 10))
+			}
+			return false
 		}
 		known := s.whyFiring(origin, fingerprint, strconv.FormatUint(start, 10))
 		if len(known) == 0 {

@@ -19,7 +19,11 @@ func TestWhyAlert(t *testing.T) {
 	b.event(orchestrator.Event{
 		Origin: "http/sentry", ID: "event/1", Type: orchestrator.AlertFiring, Source: "sentry", Project: "shop", Fingerprint: "issue/7", Name: "TypeError", Severity: "critical", StartsAt: start,
 	})
-	for fingerprint, want := range map[string]string{"ab12": "no rule matched", "issue/7": "it fires; INC-1 has it"} {
+	b.event(orchestrator.Event{
+		Origin: "http/alertmanager", ID: "cd34/1700000000000/resolved", Type: orchestrator.AlertResolved, Source: "alertmanager", Project: "shop",
+		Fingerprint: "cd34", Name: "Slow", StartsAt: start, Time: start,
+	})
+	for fingerprint, want := range map[string]string{"cd34": "not known to fire", "ab12": "no rule matched", "issue/7": "it fires; INC-1 has it"} {
 		if found := b.state.WhyAlert(fingerprint); len(found) != 1 || !strings.Contains(found[0].Why, want) {
 			t.Errorf("%s: %+v, want %q", fingerprint, found, want)
 		}
