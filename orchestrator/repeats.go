@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"encoding/binary"
-	"math"
 	"strings"
 )
 
@@ -58,10 +57,13 @@ func (p *pass) stillFiring(l *loaded) string {
 	return text + ": a repeat is decided about anew"
 }
 
+// endStart stands where a start does in the key of lastEnd.
+const endStart = ^uint64(0)
+
 // lastEnd is the key under which the last end of a fingerprint is remembered: behind all
 // its starts.
 func lastEnd(ev *Event) []byte {
-	return binary.BigEndian.AppendUint64(alertPrefix(ev), math.MaxUint64)
+	return binary.BigEndian.AppendUint64(alertPrefix(ev), endStart)
 }
 
 // noteEnd remembers when an alert ended by its sender's word, not later than now.

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"encoding/binary"
-	"math"
 	"strconv"
 )
 
@@ -39,7 +38,7 @@ func (s *State) whyStarts(prefix []byte, origin, fingerprint string) []WhyLine {
 			return true
 		}
 		start := binary.BigEndian.Uint64(k[len(prefix):])
-		if start == math.MaxUint64 { // an end of what was not known to fire, or one that was seen above
+		if start == endStart { // an end of what was not known to fire, or one that was seen above
 			if len(out) == 0 {
 				out = s.whyFiring(origin, fingerprint, strconv.FormatInt(st.From, 10))
 			}
