@@ -40,11 +40,14 @@ type GitHub struct {
 
 // Slack is where people are told and answer.
 type Slack struct {
-	BotToken      Secret    `yaml:"bot_token"`
-	SigningSecret Secret    `yaml:"signing_secret"`
-	Channels      Channels  `yaml:"channels"`
-	BaseURL       string    `yaml:"base_url"`
-	AllowPrivate  []Network `yaml:"allow_private"`
+	BotToken      Secret `yaml:"bot_token"`
+	SigningSecret Secret `yaml:"signing_secret"`
+	// Team is the id of the workspace (T0…) that commands are taken from; empty takes
+	// them from every one that the app is installed in.
+	Team         string    `yaml:"team"`
+	Channels     Channels  `yaml:"channels"`
+	BaseURL      string    `yaml:"base_url"`
+	AllowPrivate []Network `yaml:"allow_private"`
 }
 
 // Channels are Slack channel ids.

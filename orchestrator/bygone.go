@@ -12,7 +12,16 @@ func (p *pass) bygone(l *loaded, ev *Event) bool {
 	if !p.v2() || !ev.Single || ev.StartsAt == 0 || inc.State == Resolved && p.now-inc.Since >= reopenWindow {
 		return false
 	}
-	return ev.StartsAt < max(inc.ChangedAt, inc.EndedAt)
+	return ev.StartsAt < inc.endedFor(ev)
+}
+
+// endedFor is when the trouble of an event's project ended, or may have: what serves
+// changed in the incident's own environment, not in those that joined it.
+func (i *Incident) endedFor(ev *Event) int64 {
+	if elsewhere(i, ev) {
+		return i.EndedAt
+	}
+	return max(i.ChangedAt, i.EndedAt)
 }
 
 // noteBygone adds such an event to its incident as something that is over.
@@ -33,7 +42,7 @@ func (p *pass) noteBygone(l *loaded, ev *Event) {
 	inc.Distinct++
 	p.signalLine(l, ev)
 	if p.brought[inc.N].count == 1 {
-		p.line(l, "backout", "it went wrong at "+clock(ev.StartsAt)+", before the trouble ended at "+clock(max(inc.ChangedAt, inc.EndedAt))+": no new trouble")
+		p.line(l, "backout", "it went wrong at "+clock(ev.StartsAt)+", before the trouble ended at "+clock(inc.endedFor(ev))+": no new trouble")
 	}
 	p.keepRaw(&sig, ev)
 	p.saveSignal(l, key, &sig)
@@ -66,7 +75,7 @@ func (p *pass) servesAnother(l *loaded, at int64) {
 	l.inc.ChangedAt = at
 	n := 0
 	p.eachFiring(l.inc.N, func(key []byte, sig *Signal) {
-		if !sig.Single || sig.StartsAt == 0 || sig.StartsAt >= at {
+		if !sig.Single || sig.Project != "" || sig.StartsAt == 0 || sig.StartsAt >= at {
 			return
 		}
 		sig.Firing, sig.Ended = false, 0

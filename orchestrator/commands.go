@@ -238,7 +238,12 @@ func (p *pass) commandWhole(c *Command, l *loaded, who Person) {
 	case "ack":
 		p.commandAck(c, l, who)
 	case "note":
+		full := p.v2() && inc.Lines >= maxLines
 		p.line(l, who.ID, "note: "+c.Text)
+		if full {
+			p.refuseCommand(c, "the timeline of "+IncidentName(inc.N)+" is full, so the note stands in the log only: `backout log export` has it")
+			return
+		}
 		p.reply(c, l, true, "noted in "+IncidentName(inc.N))
 	case "snooze":
 		d, ok := parseWait(c.Args["for"])
@@ -359,8 +364,13 @@ func (p *pass) commandMove(c *Command, l *loaded, who Person, event string) {
 	}
 	if event == "dismiss" {
 		p.forgive(l.inc)
+		l.inc.Dismissed = p.v2()
 	}
 	text := IncidentName(l.inc.N) + " is " + string(l.inc.State)
+	if still := p.stillFiring(l); still != "" {
+		text += "; " + still
+		p.line(l, "backout", still)
+	}
 	if left := p.leftBehind(l.inc); left != "" {
 		text += "; " + left
 	}

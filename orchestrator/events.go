@@ -70,7 +70,7 @@ func (p *pass) meaning(ev *Event) (uint64, string) {
 // rules, and says what is missing when none claims it.
 func (p *pass) route(ev *Event) (missing string) {
 	cfg := p.s.Config()
-	if ev.Project == "" && !p.s.claimed(ev) {
+	if ev.Project == "" && !p.s.claimed(ev) && !p.endsElsewhere(ev) {
 		return fmt.Sprintf("no match rule of any project takes source %q with labels %v; add one under projects[].match, such as %s", ev.Source, sortedLabels(ev.Labels), matchFor(ev))
 	}
 	pr, ok := cfg.Project(ev.Project)

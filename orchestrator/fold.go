@@ -120,6 +120,8 @@ type pass struct {
 	seen    map[uint64]bool
 	// brought is how many new signals this entry brings, by incident.
 	brought map[uint64]newSignals
+	// gone is how many it ends.
+	gone map[uint64]newSignals
 }
 
 // v2 reports whether the log has moved to fold version 2.

@@ -44,6 +44,10 @@ type Incident struct {
 	// failures opened.
 	Effects   int `json:"effects,omitempty"`
 	Fallbacks int `json:"fallbacks,omitempty"`
+	// Crowded is set when the timeline tells no more of single signals.
+	Crowded bool `json:"crowded,omitempty"`
+	// Dismissed is set when a person said that it was none.
+	Dismissed bool `json:"dismissed,omitempty"`
 	// Stopped says who stopped the plan.
 	Stopped string `json:"stopped,omitempty"`
 	Snooze  int64  `json:"snooze,omitempty"`
@@ -74,7 +78,7 @@ type Incident struct {
 	// lists those beside its own.
 	Upstream string  `json:"upstream,omitempty"`
 	Also     []Place `json:"also,omitempty"`
-	// Overflow counts what was past the budget of its sender.
+	// Overflow counts what was past the budget of its sender, or past maxSignals.
 	Overflow int               `json:"overflow,omitempty"`
 	Answers  map[string]string `json:"answers,omitempty"`
 	// Lines is how many timeline lines there are; Extra how many steps outside

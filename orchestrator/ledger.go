@@ -48,7 +48,7 @@ func (p *pass) promoted(project, env string, pr promotion) {
 	p.s.saveEnv(project, env, e)
 	if !pr.hint {
 		p.adopt(project, env, pr.id)
-		if l := p.openIncident(project, env); l != nil {
+		if l := p.openIncident(project, env); l != nil && l.inc.Project == project && l.inc.Environment == env {
 			p.servesAnother(l, pr.at)
 		}
 	}

@@ -21,6 +21,10 @@ type alertState struct {
 	Firing bool   `json:"firing"`
 	// At is when it ended.
 	At int64 `json:"at,omitempty"`
+	// Told and From belong to the last end of a fingerprint, see lastEnd: when that was by
+	// its sender's word, and the start it named.
+	Told int64 `json:"told,omitempty"`
+	From int64 `json:"from,omitempty"`
 }
 
 // signalFires takes in something that is wrong: it joins the incident that is
@@ -29,11 +33,12 @@ func (p *pass) signalFires(ev *Event) (uint64, string) {
 	p.normalise(ev)
 	key := alertKey(ev)
 	var known alertState
-	if p.s.load(BucketAlert, key, &known) && known.Firing {
-		if known.N > 0 {
-			p.countAgain(known.N, ev)
-			return known.N, "a repeat of a signal that " + IncidentName(known.N) + " already has"
+	if p.s.load(BucketAlert, key, &known) && known.Firing && known.N > 0 {
+		if why := p.repeats(known.N, ev); why != "" {
+			return known.N, why
 		}
+	} else if n, why := p.overAlready(ev); why != "" {
+		return n, why
 	}
 	if p.v2() {
 		if why := p.holdsBack(ev); why != "" {
@@ -188,6 +193,7 @@ func (p *pass) join(l *loaded, ev *Event) {
 	var sig Signal
 	key, found := p.s.findSignal(inc, signalOf(inc, ev), &sig)
 	if !found && inc.Distinct >= maxSignals {
+		p.tooMany(l, ev)
 		return
 	}
 	if !found {
@@ -270,6 +276,7 @@ func (p *pass) countAgain(n uint64, ev *Event) {
 func (p *pass) signalEnds(ev *Event) (uint64, string) {
 	p.normalise(ev)
 	keys, states := p.firing(ev)
+	p.noteEnd(ev, states)
 	if len(keys) == 0 {
 		return 0, "it resolves an alert that is not known to fire"
 	}
@@ -350,7 +357,7 @@ func (p *pass) endSignal(l *loaded, key []byte, sig *Signal, who, why string) {
 	}
 	sig.Firing, sig.Single, sig.Last, sig.Ended = false, false, p.now, 0
 	p.saveSignal(l, key, sig)
-	p.line(l, who, "gone: "+sig.describe()+why)
+	p.goneLine(l, who, "gone: "+sig.describe()+why)
 	p.changed(l)
 	if l.inc.Firing == 0 && l.inc.Effects == 0 && l.inc.State.Open() {
 		p.setIncidentTimer(l, p.now+p.timing("subside_after", 10*60_000))

@@ -129,6 +129,8 @@ func (p *pass) scoreAround(s *Suspect, inc *Incident) {
 	switch {
 	case others > 0:
 		s.add(0, plural(others, "other incident")+" open at the same time")
+	case p.v2() && len(inc.Also) > 0:
+		s.add(0, plural(len(inc.Also), "other project")+" in the same incident")
 	case len(p.s.Config().Projects) > 1:
 		s.add(scoreAlone, "all other projects are well")
 	}

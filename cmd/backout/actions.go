@@ -177,7 +177,7 @@ func (s *actionSet) addPeople(cfg *configs.Config, doc *orchestrator.Config, blo
 func slackClient(cfg *configs.Config, logger *slog.Logger) (*slack.Client, error) {
 	sl := cfg.Providers.Slack
 	return slack.New(slack.Options{
-		BaseURL: sl.BaseURL, BotToken: sl.BotToken.Reveal(), SigningSecret: sl.SigningSecret.Reveal(),
+		BaseURL: sl.BaseURL, BotToken: sl.BotToken.Reveal(), SigningSecret: sl.SigningSecret.Reveal(), Team: sl.Team,
 		Channel: sl.Channels.Incidents, AllowPrivate: prefixes(sl.AllowPrivate), Logger: sparingly(logger),
 	})
 }

@@ -88,7 +88,7 @@ func printKnown(w io.Writer, i *console.Incident) {
 		fmt.Fprintf(w, "It came back: %d times\n", i.Times)
 	}
 	if i.Overflow > 0 {
-		fmt.Fprintf(w, "Past the budget of its senders and only counted: %d\n", i.Overflow)
+		fmt.Fprintf(w, "Past the budget of its senders, or past the 2,000 signals that are kept, and only counted: %d\n", i.Overflow)
 	}
 	if !i.SnoozedUntil.IsZero() {
 		fmt.Fprintf(w, "Snoozed until %s, unless it gets worse\n", i.SnoozedUntil.Format("15:04:05 UTC"))

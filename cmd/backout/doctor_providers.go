@@ -36,6 +36,9 @@ func (u *checkup) slack(ctx context.Context, cfg *configs.Config) {
 	if len(g.Missing) > 0 {
 		u.fix(foundFix, "add them under OAuth & Permissions and install the app again", "slack: the bot token lacks %s", strings.Join(g.Missing, ", "))
 	}
+	if g.TeamID != "" && c.Team != "" && g.TeamID != c.Team {
+		u.fix(foundFix, "set providers.slack.team: "+g.TeamID+", or use the bot token of the other workspace", "slack: the bot token is of the workspace %s (%s), and commands are taken from %s only: nobody who is told can answer", g.Team, g.TeamID, c.Team)
+	}
 	switch {
 	case err != nil && g.Team != "":
 		u.fix(foundFix, "invite the bot to it: /invite @"+g.Bot, "slack: %v", err)
@@ -44,7 +47,7 @@ func (u *checkup) slack(ctx context.Context, cfg *configs.Config) {
 	case len(g.Extra) > 0:
 		u.fix(foundLook, "take them away", "slack: the bot token works in %s, and has scopes that are not needed: %s", g.Team, strings.Join(g.Extra, ", "))
 	case len(g.Missing) == 0:
-		u.found(foundOK, "slack: the bot token works in %s with the scopes it needs, and the bot reads channel %s", g.Team, c.Channels.Incidents)
+		u.found(foundOK, "slack: the bot token works in %s (%s) with the scopes it needs, and the bot reads channel %s", g.Team, g.TeamID, c.Channels.Incidents)
 	}
 }
 

@@ -88,7 +88,7 @@ func TestDoctor_everyCredentialWhenAllIsWell(t *testing.T) {
 	n.wants(
 		u.lines(), "ok vercel: the token works until ", "reach: team", "ok domain shop.test answers 200", "ok domain www.shop.test redirects to shop.test",
 		"ok build marker https://shop.test/api/version says dpl_good2", "ok vercel: webhook account_hook_", "of 13 events",
-		"ok slack: the bot token works in aim with the scopes it needs, and the bot reads channel C0INCIDENTS",
+		"ok slack: the bot token works in aim (T0AIM) with the scopes it needs, and the bot reads channel C0INCIDENTS",
 		"look sendgrid: the key may send mail, and 1 more things (user.webhooks.event.settings.read)", "ok github: the token reads aimarketplace/shop and finds its 2 workflows",
 		"ok supabase/shop/production/abcdefghijklmnopqrst: the token reads its health", "stripe: the key works", "toss: the key works",
 		"ok pages go to ann by Slack and e-mail, bob by Slack and e-mail", "ok a real test page was sent: told Ann by Slack and e-mail",
@@ -122,6 +122,7 @@ func TestDoctor_eachFindingWithItsFix(t *testing.T) {
 	_, u := n.examined(func(text string) string {
 		text = strings.ReplaceAll(text, "domains: [shop.test,", "domains: [shop.test, gone.test,")
 		text = strings.ReplaceAll(text, "/api/version", "/api/nothing")
+		text = strings.ReplaceAll(text, "channels: {incidents: C0INCIDENTS}", "team: T0OTHER, channels: {incidents: C0INCIDENTS}")
 		return strings.ReplaceAll(text, "slack: U02, roles: [on-call, devops-lead, dba, support]", "slack: U02, roles: [support]")
 	})
 	n.wants(
@@ -130,6 +131,7 @@ func TestDoctor_eachFindingWithItsFix(t *testing.T) {
 		"fix build marker https://shop.test/api/nothing answers 404 and names no deployment; let the build",
 		"look project shop: Vercel serves domains that the configuration leaves out, so nothing proves them after a rollback: left.shop.test; add them",
 		"fix vercel: hooks.vercel is configured, and Vercel has no webhook for https://ops.example.com/hooks/vercel; run `backout init",
+		"fix slack: the bot token is of the workspace aim (T0AIM), and commands are taken from T0OTHER only: nobody who is told can answer; set providers.slack.team: T0AIM",
 		"fix slack: the bot token lacks commands, im:write; add them", "look slack: the bot token works in aim, and has scopes that are not needed: files:write; take them away",
 		"fix sendgrid: SendGrid answered 401", "Mail Send only", "fix supabase/shop/production/abcdefghijklmnopqrst: ", "project_admin_read",
 		"approvals and questions of the playbooks fail when ann is away (`backout plan lint --config` names them); give one more person one of these roles",

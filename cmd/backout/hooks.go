@@ -33,10 +33,12 @@ func (a *app) gateway(actions *actionSet) (*gateway.Gateway, error) {
 	return gateway.New(o)
 }
 
+func (a *app) vercelProjects() map[string]string { return vercelProjects(a.cfg) }
+
 // vercelProjects maps Vercel's project ids to ours.
-func (a *app) vercelProjects() map[string]string {
+func vercelProjects(cfg *configs.Config) map[string]string {
 	vercel := map[string]string{}
-	for _, p := range a.cfg.Projects {
+	for _, p := range cfg.Projects {
 		vercel[p.VercelProject] = p.ID
 	}
 	delete(vercel, "")

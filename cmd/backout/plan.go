@@ -100,6 +100,7 @@ func planGraph(folder *string) *cobra.Command {
 
 func planLint(folder *string) *cobra.Command {
 	var config string
+	var f clientFlags
 	c := &cobra.Command{
 		Use: "lint", Short: "Check playbooks and rules, against your people when a configuration is named", Args: exactly(0), Example: "  backout plan lint --config backout.yaml",
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -123,21 +124,32 @@ func planLint(folder *string) *cobra.Command {
 				}
 				o.Config = &doc
 			}
-			bad := 0
-			for _, p := range lib.Lint(o) {
-				fmt.Fprintln(c.OutOrStdout(), p.String())
-				if p.Level == workflows.Error {
-					bad++
-				}
-			}
-			if bad > 0 {
-				return fmt.Errorf("%d error(s)", bad)
-			}
-			return nil
+			return linted(c, &f, lib.Lint(o))
 		},
 	}
+	f.addOutput(c)
 	c.Flags().StringVar(&config, "config", "", "configuration whose people must be able to meet the approvals")
 	return c
+}
+
+// linted prints what is wrong; an error is a failure, a warning is not.
+func linted(c *cobra.Command, f *clientFlags, problems []workflows.Problem) error {
+	err := f.show(c.OutOrStdout(), append([]workflows.Problem{}, problems...), func() error {
+		for _, p := range problems {
+			fmt.Fprintln(c.OutOrStdout(), p.String())
+		}
+		return nil
+	})
+	bad := 0
+	for _, p := range problems {
+		if p.Level == workflows.Error {
+			bad++
+		}
+	}
+	if err == nil && bad > 0 {
+		return fmt.Errorf("%d error(s)", bad)
+	}
+	return err
 }
 
 func ruleCommand() *cobra.Command {

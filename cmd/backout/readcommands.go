@@ -16,7 +16,10 @@ func whyCommand() *cobra.Command {
 	var origin string
 	c := &cobra.Command{
 		Use: "why EVENT|INC", Short: "Why an event did what it did, or an incident is where it is", Args: exactly(1),
-		Example: "  backout why backout/emit/7f2d1c --origin nats/shop\n  backout why INC-1",
+		Long: `Why an event did what it did, or an incident is where it is. An event is named by its
+id, or by the fingerprint of an alert, the monitor of UptimeRobot, the key of PagerDuty's
+shape: then all of the last days that bear it are listed.`,
+		Example: "  backout why backout/emit/7f2d1c --origin nats/shop\n  backout why 1a2b3c4d5e6f7a8b\n  backout why INC-1",
 		RunE: func(c *cobra.Command, args []string) error {
 			if orchestrator.ParseIncidentName(args[0]) > 0 && strings.HasPrefix(strings.ToUpper(args[0]), "INC-") {
 				show := incidentShow(&f)

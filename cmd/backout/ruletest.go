@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,8 +20,8 @@ import (
 // ruleTestFlags are those of `rule test`.
 type ruleTestFlags struct {
 	clientFlags
-	folder, event, config, workflows string
-	verbose                          bool
+	folder, event, source, config, workflows string
+	verbose                                  bool
 }
 
 func ruleTest() *cobra.Command {
@@ -36,9 +33,9 @@ func ruleTest() *cobra.Command {
 With --scenarios DIR every file of the folder is played: events with their times, what
 people say, and what must come of it. Without it the scenarios that come with Backout
 are. A folder's world.yaml is the configuration they run with, unless --config names
-another one. With --event FILE one event, a CloudEvent in JSON, is taken as if it came
-now, and what it would do is told.`,
-		Example: "  backout rule test\n  backout rule test --scenarios my-nights --config backout.yaml\n  backout rule test --event alert.json --config backout.yaml",
+another one. With --event FILE one body is taken as if it came now, and what it would do
+is told: a CloudEvent in JSON, or what the sender named by --source posts to its hook.`,
+		Example: "  backout rule test\n  backout rule test --scenarios my-nights --config backout.yaml\n  backout rule test --event alert.json --source alertmanager --config backout.yaml",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.event != "" {
 				return f.one(c)
@@ -48,7 +45,8 @@ now, and what it would do is told.`,
 	}
 	f.addOutput(c)
 	c.Flags().StringVar(&f.folder, "scenarios", "", "folder of scenarios (default: those that come with Backout)")
-	c.Flags().StringVar(&f.event, "event", "", "file with one CloudEvent")
+	c.Flags().StringVar(&f.event, "event", "", "file with one body, a CloudEvent unless --source names its sender")
+	c.Flags().StringVar(&f.source, "source", "", "whose body it is: "+strings.Join(gateway.Sources(), ", "))
 	c.Flags().StringVar(&f.config, "config", "", "configuration file (default: world.yaml of the folder)")
 	c.Flags().StringVar(&f.workflows, "workflows", "", "folder whose playbooks and rules override the embedded ones")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "print the timelines too")
@@ -158,7 +156,11 @@ func noSecrets(string) (string, bool) { return "not-needed", true }
 
 // decodeRehearsed reads a CloudEvent as the gateway does.
 func decodeRehearsed(origin string, body []byte, unsigned bool) ([]orchestrator.Record, error) {
-	decoded, err := gateway.DecodeCloudEvents(gateway.Delivery{Origin: origin, Body: body, Unsigned: unsigned})
+	return rehearsed("events", gateway.Delivery{Origin: origin, Body: body, Unsigned: unsigned})
+}
+
+func rehearsed(source string, d gateway.Delivery) ([]orchestrator.Record, error) {
+	decoded, err := gateway.Read(source, d)
 	if err != nil {
 		return nil, fmt.Errorf("reading the event: %w", err)
 	}
@@ -167,43 +169,6 @@ func decodeRehearsed(origin string, body []byte, unsigned bool) ([]orchestrator.
 		out = append(out, decoded.Items[i].Record)
 	}
 	return out, nil
-}
-
-// one tells what a single event would do.
-func (f *ruleTestFlags) one(c *cobra.Command) error {
-	body, err := os.ReadFile(f.event)
-	if err != nil {
-		return fmt.Errorf("reading the event: %w", err)
-	}
-	folder := scenarios.Embedded()
-	if f.folder != "" {
-		folder = os.DirFS(f.folder)
-	}
-	r, err := f.runner(folder)
-	if err != nil {
-		return err
-	}
-	records, err := r.Decode("http/events", bytes.TrimSpace(body), false)
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(f.event), err)
-	}
-	played, err := r.Run(&scenarios.Scenario{File: f.event, Start: time.Now().UTC().Format(time.RFC3339)})
-	if err != nil {
-		return err
-	}
-	for _, rec := range records {
-		if rec.Bad != nil {
-			return errors.New("it would go to quarantine: " + rec.Bad.Reason)
-		}
-		if _, err := played.Take(rec); err != nil {
-			return err
-		}
-		for _, line := range played.State().Why(rec.Event.Origin, rec.Event.ID) {
-			fmt.Fprintln(c.OutOrStdout(), line.Why)
-		}
-	}
-	tell(c.OutOrStdout(), played)
-	return nil
 }
 
 // tell prints the timelines of what was played.

@@ -50,6 +50,8 @@ func silenceLine(s *console.Silence) string {
 	switch {
 	case s.Active:
 		state = "holds"
+	case s.Later:
+		state = "later"
 	case s.Ended != "":
 		state = "ended by " + s.Ended
 	}

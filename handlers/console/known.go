@@ -21,6 +21,8 @@ const (
 type Silence struct {
 	orchestrator.Silence
 	Active bool `json:"active"`
+	// Later says that it is known beforehand and has not begun.
+	Later bool `json:"later,omitempty"`
 }
 
 // Place is an environment of another project that an incident has.
@@ -47,9 +49,10 @@ func (a *API) holds(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) silences(w http.ResponseWriter, r *http.Request) {
 	a.read(w, r, func(s *orchestrator.State) (any, error) {
-		out := []Silence{}
+		// The newest entry may be minutes old in a quiet night.
+		now, out := max(s.Meta().Now, time.Now().UnixMilli()), []Silence{}
 		for _, one := range s.Silences() {
-			out = append(out, Silence{Silence: one, Active: one.Active(s.Meta().Now)})
+			out = append(out, Silence{Silence: one, Active: one.Active(now), Later: one.Ended == "" && one.From > now})
 		}
 		return out, nil
 	})

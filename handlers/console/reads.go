@@ -106,8 +106,11 @@ func (a *API) why(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	a.read(w, r, func(s *orchestrator.State) (any, error) {
 		found := s.Why(q.Get("origin"), q.Get("id"))
+		if len(found) == 0 && q.Get("origin") == "" {
+			found = s.WhyAlert(q.Get("id"))
+		}
 		if len(found) == 0 {
-			return nil, &notFound{"no event " + strconv.Quote(q.Get("id")) + " was seen in the last 7 days; ids are kept per origin, such as http/alertmanager or nats/shop"}
+			return nil, &notFound{"no event and no alert's fingerprint " + strconv.Quote(q.Get("id")) + " was seen in the last 7 days; ids are kept per origin, such as http/alertmanager or nats/shop"}
 		}
 		return found, nil
 	})

@@ -51,6 +51,11 @@ func (d Delivery) again(q *orchestrator.Quarantined) (Decoded, error) {
 	case "http/" + sourceAlertmanager:
 		d.Body = asDelivery(d.Body)
 		return DecodeAlertmanager(d)
+	case "http/" + sourceGrafana:
+		d.Body = asDelivery(d.Body)
+		return DecodeGrafana(d)
+	case "http/" + sourceSentry, "http/" + sourceUptimeRobot:
+		return Read(strings.TrimPrefix(d.Origin, "http/"), d)
 	case "http/" + sourcePagerDuty:
 		return DecodePagerDuty(d)
 	case "http/" + sourceSendGrid:

@@ -79,20 +79,7 @@ func New(o Options) (*Gateway, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{opt: o, sources: map[string]Source{}, decoders: map[string]decoder{
-		sourceAlertmanager: DecodeAlertmanager,
-		sourceGitHub:       DecodeGitHub,
-		sourceGrafana:      DecodeGrafana,
-		sourcePagerDuty:    DecodePagerDuty,
-		sourceSendGrid:     DecodeSendGrid,
-		sourceSentry:       DecodeSentry,
-		sourceStripe:       DecodeStripe,
-		sourceToss:         DecodeToss,
-		sourceUptimeRobot:  DecodeUptimeRobot,
-		sourceVercel:       DecodeVercel,
-		sourceVercelDrain:  DecodeVercelDrain,
-		sourceEvents:       DecodeCloudEvents,
-	}}
+	g := &Gateway{opt: o, sources: map[string]Source{}, decoders: decoders()}
 	if o.Tokens != nil {
 		g.sources[sourceEvents] = Source{Name: sourceEvents, Auth: AuthBearer}
 	}

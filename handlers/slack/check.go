@@ -13,8 +13,8 @@ func Scopes() []string { return []string{"commands", "chat:write", "im:write", "
 
 // Granted is what a bot token turned out to be.
 type Granted struct {
-	// Team and Bot are names.
-	Team, Bot string
+	// Team and Bot are names, TeamID is the id of the workspace.
+	Team, Bot, TeamID string
 	// Missing are scopes that are needed and not granted, Extra granted and not needed.
 	// Both are empty when Slack did not tell.
 	Missing, Extra []string
@@ -27,7 +27,7 @@ func (c *Client) Check(ctx context.Context) (Granted, error) {
 	if err != nil {
 		return Granted{}, refused("trying the bot token", err)
 	}
-	g := Granted{Team: who.Team, Bot: who.User}
+	g := Granted{Team: who.Team, Bot: who.User, TeamID: who.TeamID}
 	if told := who.Header.Get("X-OAuth-Scopes"); told != "" {
 		has := strings.FieldsFunc(told, func(r rune) bool { return r == ',' || r == ' ' })
 		g.Missing, g.Extra = without(Scopes(), has), without(has, Scopes())

@@ -23,6 +23,9 @@ type Options struct {
 	// SigningSecret proves that a command or a click came from Slack; without it
 	// none is let in.
 	SigningSecret string
+	// Team is the id of the one workspace that commands and clicks are taken from; "" takes
+	// them from every one that the app is installed in.
+	Team string
 	// Channel is the id of the channel for incidents; the bot must be in it.
 	Channel string
 	// AllowPrivate lists the private networks the client may reach.

@@ -66,7 +66,8 @@ const (
 )
 
 // ServeHTTP answers 401 to what Slack did not sign, 400 to what is signed but
-// unreadable, and otherwise 200 within three seconds.
+// unreadable, and otherwise 200 within three seconds. What another workspace says is
+// answered and not done.
 func (in *Inbound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		http.Error(w, "POST only", http.StatusMethodNotAllowed)
@@ -94,11 +95,20 @@ func (in *Inbound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case !ok:
 		w.WriteHeader(http.StatusOK)
+	case in.stranger(s):
+		in.Client.opts.Logger.WarnContext(r.Context(), "chat request refused", "reason", "it comes from another workspace", "team", fitted(s.team, 40))
+		in.reply(w, s, "nothing was done: this Backout takes no commands from this Slack workspace")
 	case !in.seen.first(now, "sig "+r.Header.Get("X-Slack-Signature"), "trigger "+s.trigger):
 		in.reply(w, s, "this was taken before; nothing was done twice")
 	default:
 		in.obey(w, r, s)
 	}
+}
+
+// stranger reports whether something was said in another workspace than the one that
+// is configured: a signature proves the app, which may be installed in several.
+func (in *Inbound) stranger(s said) bool {
+	return in.Client.opts.Team != "" && s.team != in.Client.opts.Team
 }
 
 // obey carries the words out. They go on when Slack hangs up; what they led to is

@@ -14,6 +14,7 @@ import (
 type said struct {
 	words    string
 	user     string // Slack's user id; names can be changed by anybody and are not looked at
+	team     string // the id of the workspace it was said in
 	trigger  string
 	response string
 	click    bool
@@ -33,7 +34,7 @@ func understood(body []byte) (s said, ok bool, err error) {
 	if form.Has("ssl_check") {
 		return said{}, false, nil
 	}
-	s = said{words: typed(form.Get("text")), user: form.Get("user_id"), trigger: form.Get("trigger_id"), response: form.Get("response_url")}
+	s = said{words: typed(form.Get("text")), user: form.Get("user_id"), team: form.Get("team_id"), trigger: form.Get("trigger_id"), response: form.Get("response_url")}
 	if s.user == "" || s.trigger == "" {
 		return said{}, false, errors.New("the form names no user_id or no trigger_id")
 	}
@@ -65,7 +66,7 @@ func pressed(payload string) (said, bool, error) {
 		if in.User.ID == "" || in.TriggerID == "" {
 			return said{}, false, errors.New("the payload names no user or no trigger_id")
 		}
-		return said{words: action.Value, user: in.User.ID, trigger: in.TriggerID, response: in.ResponseURL, click: true}, true, nil
+		return said{words: action.Value, user: in.User.ID, team: in.Team.ID, trigger: in.TriggerID, response: in.ResponseURL, click: true}, true, nil
 	}
 	return said{}, false, nil
 }

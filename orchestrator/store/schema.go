@@ -19,7 +19,7 @@
 //	step     n(8)‖ordinal(2)‖round(2)‖chunk(4)   a step, or one chunk of it
 //	sig      n(8)‖shelf(2)‖sha256-128(source,fingerprint)   a signal of an incident, counted; the first 128 have no shelf
 //	hist     n(8)‖line(4)                    one line of a timeline
-//	alert    project 0 env 0 source 0 fingerprint 0 startsAt(8)   which incident has it, firing or not
+//	alert    project 0 env 0 source 0 fingerprint 0 startsAt(8)   which incident has it, firing or not; all ones: its last end
 //	corr     project 0 env                   the incident of an environment, n(8)
 //	seen     day(4)‖shelf(2)‖sha256-128(origin,id)   what became of an event or command; dropped after 7 days; the first 100,000 have no shelf
 //	timer    due ms(8)‖p(2)‖n(8)‖name        something is due

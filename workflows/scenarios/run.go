@@ -258,9 +258,15 @@ func (r *Runner) event(typ string, told Told, i int, now time.Time) ([]orchestra
 	source := take("source", "monitor")
 	id, origin := take("id", fmt.Sprint("step", i+1)), take("origin", "http/"+source)
 	unsigned := take("unsigned", "") == "true"
+	late, err := time.ParseDuration(take("late", "0s"))
+	if err != nil {
+		return nil, fmt.Errorf("late is how long ago it was sent, such as 30s: %w", err)
+	}
+	now = now.Add(-late)
 	when := now
 	polled := take("polled", "")
-	if polled != "" || typ == orchestrator.AlertFiring {
+	_, started := data["starts_at"]
+	if polled != "" || typ == orchestrator.AlertFiring || typ == orchestrator.AlertResolved && started {
 		starts, err := startsAt(take("starts_at", "0s"), now)
 		if err != nil {
 			return nil, err

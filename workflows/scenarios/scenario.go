@@ -89,7 +89,7 @@ type Moment struct {
 
 // Told are the fields of an event's data. Beside those of the contract: source (who
 // says it), id, origin (where it came in, http/SOURCE when left out), unsigned, and
-// starts_at as a time before now such as -20m, or none. A webhook with polled is what a
+// starts_at as a time before now such as -20m, or none, and late as how long it was on its way. A webhook with polled is what a
 // poll of its provider found missing, the event of that name and of starts_at.
 type Told map[string]any
 
