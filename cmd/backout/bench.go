@@ -24,7 +24,7 @@ func benchCommand() *cobra.Command {
 		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many alerts and incidents it carries",
 		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench ingest\n  backout bench storm --for 2m\n  backout bench open --counts 100000,1000000\n  backout bench rollback\n  backout bench notices\n  backout bench classify",
 	}
-	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand(), benchRollbackCommand(), benchNoticesCommand(), benchClassifyCommand())
+	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand(), benchRollbackCommand(), benchNoticesCommand(), benchClassifyCommand(), natsNodeCommand())
 	return c
 }
 

@@ -74,11 +74,7 @@ func (c *trio) start(i int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.procs[i], c.ready[i] = p, map[string]string{}
-	for f := range strings.FieldsSeq(p.line) {
-		k, v, _ := strings.Cut(f, "=")
-		c.ready[i][k] = v
-	}
+	c.procs[i], c.ready[i] = p, p.fields()
 }
 
 // speakTo lets people and monitors speak to one of the instances from now on.
