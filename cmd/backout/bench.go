@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/pprof"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,15 +17,15 @@ import (
 // syncs every message, the real store, engine and inbox pump. bench_rig.go
 // starts it, bench_world.go invents what it works on, bench_latency.go,
 // bench_incidents.go, bench_ingest.go, bench_storm.go, bench_open.go and
-// bench_rollback.go and bench_notices.go (which start the whole product) and
-// bench_classify.go (which needs none of it) measure,
+// bench_rollback.go, bench_notices.go and bench_failover.go (which start the whole
+// product), bench_kill.go and bench_classify.go (which needs none of it) measure,
 // bench_report.go prints.
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many alerts and incidents it carries",
-		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench ingest\n  backout bench storm --for 2m\n  backout bench open --counts 100000,1000000\n  backout bench rollback\n  backout bench notices\n  backout bench classify",
+		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench ingest\n  backout bench storm --for 2m\n  backout bench open --counts 100000,1000000\n  backout bench rollback\n  backout bench notices\n  backout bench classify\n  backout bench failover\n  backout bench kill",
 	}
-	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand(), benchRollbackCommand(), benchNoticesCommand(), benchClassifyCommand(), natsNodeCommand())
+	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand(), benchRollbackCommand(), benchNoticesCommand(), benchClassifyCommand(), benchFailoverCommand(), benchKillCommand(), natsNodeCommand())
 	return c
 }
 
@@ -86,7 +87,13 @@ func (f *benchFlags) measured(c *cobra.Command, bench func(dir string) (*benchRe
 	if err := errors.Join(err, stop(), os.RemoveAll(dir)); err != nil {
 		return err
 	}
-	return report.print(c.OutOrStdout(), f.output)
+	if err := report.print(c.OutOrStdout(), f.output); err != nil {
+		return err
+	}
+	if len(report.Broken) > 0 {
+		return fmt.Errorf("what must not be was: %s", strings.Join(report.Broken, "; "))
+	}
+	return nil
 }
 
 // profileTo starts a CPU profile when a file is named.

@@ -15,4 +15,6 @@ func syncData(f *os.File) error { return f.Sync() }
 func cpuTime() time.Duration { return 0 }
 
 // freeze is not tried here.
-func (p *process) freeze(bool) error { return errors.New("a process cannot be stopped and let go on here") }
+func (p *process) freeze(bool) error {
+	return errors.New("a process cannot be stopped and let go on here")
+}

@@ -103,9 +103,12 @@ func beginChild(ctx context.Context, log string, env []string, args ...string) (
 }
 
 // fields are the addresses in the line that a child printed when it was ready.
-func (p *process) fields() map[string]string {
+func (p *process) fields() map[string]string { return addresses(p.line) }
+
+// addresses reads a line such as "ready admin=http://127.0.0.1:8080 nats=…".
+func addresses(line string) map[string]string {
 	all := map[string]string{}
-	for f := range strings.FieldsSeq(p.line) {
+	for f := range strings.FieldsSeq(line) {
 		k, v, _ := strings.Cut(f, "=")
 		all[k] = v
 	}

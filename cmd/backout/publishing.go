@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -15,10 +16,12 @@ import (
 )
 
 // publishEvery is how often a publisher sends; publishLimit is how long it waits for
-// an acknowledgement until it sends the same event again.
+// an acknowledgement until it sends the same event again. An acknowledged event that
+// is not known lostAfter all is over is lost.
 const (
 	publishEvery = 20 * time.Millisecond
 	publishLimit = time.Second
+	lostAfter    = 10 * time.Second
 )
 
 // event is a CloudEvent and the kind in its subject.
@@ -165,4 +168,22 @@ func (l *natsLine) close() {
 		l.nc.Close()
 		l.nc = nil
 	}
+}
+
+// lost are the acknowledged events whose fate a Backout does not know. It may be on its
+// way to the last of them for a while.
+func (c *publishing) lost(ctx context.Context, get func(path string, query url.Values, v any) error) (lost [][2]string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	until := time.Now().Add(lostAfter)
+	for _, a := range c.acked {
+		query := url.Values{"origin": {a[0]}, "id": {a[1]}}
+		if poll(ctx, max(time.Until(until), time.Millisecond), "an event", func() bool {
+			var why []orchestrator.WhyLine
+			return get("/api/v1/why", query, &why) == nil && len(why) == 1
+		}) != nil {
+			lost = append(lost, a)
+		}
+	}
+	return lost
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/aimarketplace/backout/handlers/console"
-	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // TestKill_random kills Backout with SIGKILL at random moments while publishers
@@ -24,13 +23,6 @@ func TestKill_random(t *testing.T) {
 	t.Parallel()
 	killAtRandom(t, 40, 6)
 }
-
-// maxUptime bounds how long Backout lives between two kills; maxBoot is when it is
-// killed while it starts, which every fourth time it is.
-const (
-	maxUptime = 900 * time.Millisecond
-	maxBoot   = 250 * time.Millisecond
-)
 
 func killAtRandom(t *testing.T, kills, shops int) {
 	t.Helper()
@@ -202,20 +194,12 @@ func (s *shop) wantAllKnown(c *crowd) {
 	if len(c.acked) < 100 {
 		s.t.Errorf("only %d events were acknowledged; that proves nothing", len(c.acked))
 	}
-	lost, until := 0, time.Now().Add(10*time.Second) // the pump may be on its way
-	for _, a := range c.acked {
-		query := url.Values{"origin": {a[0]}, "id": {a[1]}}
-		if !s.eventually(max(time.Until(until), time.Millisecond), func() bool {
-			var why []orchestrator.WhyLine
-			return s.get("/api/v1/why", query, &why) == nil && len(why) == 1
-		}) {
-			if lost++; lost <= 10 {
-				s.t.Errorf("acknowledged and lost: %s %s", a[0], a[1])
-			}
-		}
+	lost := c.lost(s.t.Context(), s.get)
+	for _, a := range lost[:min(len(lost), 10)] {
+		s.t.Errorf("acknowledged and lost: %s %s", a[0], a[1])
 	}
-	if lost > 0 {
-		s.t.Errorf("%d of %d acknowledged events were lost", lost, len(c.acked))
+	if len(lost) > 0 {
+		s.t.Errorf("%d of %d acknowledged events were lost", len(lost), len(c.acked))
 	}
 }
 
