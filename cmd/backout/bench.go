@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,6 +51,13 @@ func (f *benchFlags) addFor(c *cobra.Command, lasts time.Duration) {
 	c.Flags().DurationVar(&f.lasts, "for", lasts, "how long the load of each line or round lasts, at least 1s")
 }
 
+// addRounds is for benches that run whole processes, so many rounds of them.
+func (f *benchFlags) addRounds(c *cobra.Command) {
+	f.common(c)
+	f.seconds = 1
+	_ = c.Flags().MarkHidden("count")
+}
+
 func (f *benchFlags) common(c *cobra.Command) {
 	c.Flags().StringVar(&f.dir, "dir", "", "folder to measure in; what is made there is removed (default: a temporary one)")
 	c.Flags().IntVar(&f.count, "count", 0, "how many events each line or round has, instead of a time")
@@ -94,6 +102,21 @@ func (f *benchFlags) measured(c *cobra.Command, bench func(dir string) (*benchRe
 		return fmt.Errorf("what must not be was: %s", strings.Join(report.Broken, "; "))
 	}
 	return nil
+}
+
+// benchPlace is where a bench measures, where it says how far it is, and its control.
+type benchPlace struct {
+	dir  string
+	log  io.Writer
+	disk *diskProbe
+}
+
+// placed is measured for a bench with a place.
+func (f *benchFlags) placed(c *cobra.Command, p *benchPlace, run func(context.Context) (*benchReport, error)) error {
+	return f.measured(c, func(dir string) (*benchReport, error) {
+		*p = benchPlace{dir, c.ErrOrStderr(), &diskProbe{dir: dir}}
+		return run(c.Context())
+	})
 }
 
 // profileTo starts a CPU profile when a file is named.

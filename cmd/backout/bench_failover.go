@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,16 +37,9 @@ retry. At the end every acknowledged event must be known and no step called twic
 
 --losses chooses among %s.`, strings.Join(names, ", ")),
 		Example: "  backout bench failover\n  backout bench failover --rounds 20 --losses sigkill -o json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return f.measured(c, func(dir string) (*benchReport, error) {
-				b.dir, b.log, b.disk = dir, c.ErrOrStderr(), &diskProbe{dir: dir}
-				return b.run(c.Context())
-			})
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return f.placed(c, &b.benchPlace, b.run) },
 	}
-	f.common(c)
-	f.seconds = 1
-	_ = c.Flags().MarkHidden("count")
+	f.addRounds(c)
 	c.Flags().IntVar(&b.rounds, "rounds", 5, "how often each is lost; the median is shown")
 	c.Flags().IntVar(&b.inFlight, "in-flight", 3, "how many other steps of the same owner begin right before each loss")
 	c.Flags().StringSliceVar(&b.losses, "losses", names, "what is lost, one line each")
@@ -56,11 +48,9 @@ retry. At the end every acknowledged event must be known and no step called twic
 
 // failoverBench is one run of it.
 type failoverBench struct {
+	benchPlace
 	rounds, inFlight int
 	losses           []string
-	dir              string
-	log              io.Writer
-	disk             *diskProbe
 }
 
 // failoverRound is what one loss measured.

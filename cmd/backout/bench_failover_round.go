@@ -5,73 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
-	"strings"
-	"syscall"
+	"sync"
 	"time"
 
 	"github.com/aimarketplace/backout/handlers/console"
-	"github.com/aimarketplace/backout/handlers/sandbox"
 	"github.com/aimarketplace/backout/orchestrator"
 	"github.com/aimarketplace/backout/orchestrator/engine"
 )
 
 // failoverLook is how often a round looks whether something has come.
 const failoverLook = 10 * time.Millisecond
-
-// barFailover is DESIGN section 7, row 6: milliseconds until the next step's call.
-const barFailover = 4000
-
-// failoverLoss is one way to lose a process, and how it comes back.
-type failoverLoss struct {
-	key, name string
-	bar       float64
-	// leader is set when what is lost is the NATS server that leads the log.
-	leader       bool
-	strike, mend func(ctx context.Context, w *failoverWorld, i int) error
-}
-
-func failoverLosses() []failoverLoss {
-	again := func(ctx context.Context, w *failoverWorld, i int) error { return w.startInstance(ctx, i) }
-	none := func(context.Context, *failoverWorld, int) error { return nil }
-	return []failoverLoss{
-		{key: "sigkill", name: "SIGKILL of the owner", bar: barFailover, mend: again, strike: func(_ context.Context, w *failoverWorld, i int) error { w.procs[i].kill9(); return nil }},
-		{key: "sigterm", name: "SIGTERM of the owner", bar: barFailover, strike: func(_ context.Context, w *failoverWorld, i int) error {
-			return w.procs[i].Process.Signal(syscall.SIGTERM)
-		}, mend: func(ctx context.Context, w *failoverWorld, i int) error {
-			return errors.Join(w.procs[i].end(), again(ctx, w, i))
-		}},
-		{
-			key: "sigstop", name: "SIGSTOP of the owner", bar: barFailover,
-			strike: func(_ context.Context, w *failoverWorld, i int) error { return w.procs[i].freeze(true) },
-			mend:   func(_ context.Context, w *failoverWorld, i int) error { return w.procs[i].freeze(false) },
-		},
-		{
-			key: "nats", name: "SIGKILL of the NATS server that leads the log", leader: true,
-			strike: func(_ context.Context, w *failoverWorld, i int) error { w.nats.nodes[i].kill9(); return nil },
-			mend:   func(ctx context.Context, w *failoverWorld, i int) error { return w.nats.startNode(ctx, i) },
-		},
-		{key: "nothing", name: "control: nothing is lost", strike: none, mend: none},
-	}
-}
-
-// projects are what the rounds use up: one for each loss, and before it those whose
-// steps are on their way then. All of a round are in one partition, so one instance
-// acts for them.
-func (b *failoverBench) projects(losses int) (all []string) {
-	for n := range losses {
-		first := fmt.Sprintf("shop%d", n)
-		all = append(all, first)
-		home := orchestrator.Partition(first, "production", clusterPartitions)
-		for k, found := 0, 0; found < b.inFlight; k++ {
-			if name := fmt.Sprintf("shop%d-%d", n, k); orchestrator.Partition(name, "production", clusterPartitions) == home {
-				all = append(all, name)
-				found++
-			}
-		}
-	}
-	return all
-}
 
 // measure loses everything in turn, round by round, and audits at the end.
 func (b *failoverBench) measure(ctx context.Context, w *failoverWorld, all []failoverLoss) ([]failoverLine, error) {
@@ -85,7 +28,7 @@ func (b *failoverBench) measure(ctx context.Context, w *failoverWorld, all []fai
 			if err != nil {
 				return nil, fmt.Errorf("round %d, %s: %w", r+1, l.name, err)
 			}
-			fmt.Fprintf(b.log, "round %d, %s: the next step's call after %.0f ms, an event acknowledged after %.0f ms\n", r+1, l.name, ms(got.step), ms(got.event))
+			fmt.Fprintf(b.log, "round %d, %s: the next step's call after %.0f ms, an event acknowledged after %.0f ms%s\n", r+1, l.name, ms(got.step), ms(got.event), electedIn(got))
 			rounds[i], used[i] = append(rounds[i], got), append(used[i], mine...)
 		}
 	}
@@ -103,6 +46,13 @@ func (b *failoverBench) measure(ctx context.Context, w *failoverWorld, all []fai
 	w.events.Acknowledged = len(w.pub.acked)
 	w.events.Lost = len(w.pub.lost(ctx, func(path string, query url.Values, v any) error { return w.people[0].get(ctx, path, query, v) }))
 	return lines, nil
+}
+
+func electedIn(r failoverRound) string {
+	if r.elected == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", NATS elected after %.0f ms", ms(r.elected))
 }
 
 func failoverLineOf(l failoverLoss, rounds []failoverRound) failoverLine {
@@ -139,14 +89,9 @@ func (w *failoverWorld) round(ctx context.Context, l failoverLoss, projects []st
 	if err != nil {
 		return got, err
 	}
-	nc, js, err := w.nats.connect()
-	if err != nil {
-		return got, err
-	}
-	defer nc.Close()
-	other, lost := (owner+1)%3, owner
+	lost, other := owner, (owner+1)%3
 	if l.leader {
-		if lost, err = logLeader(ctx, js); err != nil {
+		if lost, err = w.nats.leaderNow(ctx); err != nil {
 			return got, err
 		}
 	}
@@ -157,19 +102,23 @@ func (w *failoverWorld) round(ctx context.Context, l failoverLoss, projects []st
 	if err := l.strike(ctx, w, lost); err != nil {
 		return got, fmt.Errorf("losing it: %w", err)
 	}
-	elected := make(chan time.Duration, 1)
-	go func() { elected <- w.elected(ctx, l, lost, since) }()
-	if got.step, err = w.gap(ctx, other, &steps[0], since); err != nil {
+	vote, stop := context.WithCancel(ctx)
+	defer stop()
+	var election sync.WaitGroup
+	election.Go(func() { got.elected = w.elected(vote, l, lost, since) })
+	step, err := w.gap(ctx, other, &steps[0], since)
+	if err != nil {
+		stop()
+	}
+	election.Wait()
+	if got.step = step; err != nil {
 		return got, err
 	}
-	got.elected = <-elected
-	if err := w.wait(ctx, "an event to be acknowledged", func() (ok bool) {
+	err = w.wait(ctx, "an event to be acknowledged", func() (ok bool) {
 		got.event, ok = w.clock.pause(since)
 		return ok
-	}); err != nil {
-		return got, err
-	}
-	return got, l.mend(ctx, w, lost)
+	})
+	return got, errors.Join(err, l.mend(ctx, w, lost))
 }
 
 // elected is how long it takes until NATS has another leader of the log; 0 when it was
@@ -179,14 +128,9 @@ func (w *failoverWorld) elected(ctx context.Context, l failoverLoss, lost int, s
 		return 0
 	}
 	_ = w.wait(ctx, "NATS to elect", func() bool {
-		nc, js, err := w.nats.connect()
-		if err != nil {
-			return false
-		}
-		defer nc.Close()
 		ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 		defer cancel()
-		n, err := logLeader(ctx, js)
+		n, err := w.nats.leaderNow(ctx)
 		took = time.Since(since)
 		return err == nil && n != lost
 	})
@@ -218,45 +162,6 @@ func (w *failoverWorld) owner(ctx context.Context, project string) (owner int, e
 	})
 }
 
-// asks publishes a critical alert of a project and waits until its step asks for a yes.
-func (w *failoverWorld) asks(ctx context.Context, project string) (inc console.Incident, err error) {
-	now := time.Now().UTC().Format(time.RFC3339Nano)
-	w.pub.urgent <- event{"alert", eventFrom("bench", project, orchestrator.AlertFiring, map[string]any{
-		"project": project, "environment": "production", "name": "HighErrorRate", "severity": "critical",
-		"fingerprint": project, "summary": "5 % of requests fail", "starts_at": now,
-	})}
-	return inc, w.wait(ctx, "a question about "+project, func() bool {
-		var open []console.Incident
-		if w.people[0].get(ctx, "/api/v1/incidents", url.Values{"open": {"true"}, "limit": {"1000"}}, &open) != nil {
-			return false
-		}
-		i := slices.IndexFunc(open, func(o console.Incident) bool { return o.Project == project })
-		if i < 0 {
-			return false
-		}
-		w.opened[project] = open[i].ID
-		inc = console.Incident{}
-		return w.people[0].get(ctx, "/api/v1/incidents/"+open[i].ID, nil, &inc) == nil && mailStep(&inc).Preview != nil
-	})
-}
-
-func mailStep(inc *console.Incident) console.Step {
-	for _, s := range inc.Steps {
-		if s.ID == "mail" {
-			return s
-		}
-	}
-	return console.Step{}
-}
-
-// yes approves the step of an incident on one of the instances.
-func (w *failoverWorld) yes(ctx context.Context, on int, inc *console.Incident) {
-	s := mailStep(inc)
-	if s.Preview != nil {
-		_, _ = w.people[on].say(ctx, "approve "+inc.ID+" mail preview="+s.Preview.Hash)
-	}
-}
-
 // gap says yes, again and again, and takes the time from the loss until the call of the
 // step came in.
 func (w *failoverWorld) gap(ctx context.Context, on int, inc *console.Incident, since time.Time) (took time.Duration, err error) {
@@ -271,77 +176,4 @@ func (w *failoverWorld) gap(ctx context.Context, on int, inc *console.Incident, 
 		}
 		return false
 	})
-}
-
-// mails are the notices that came in for an incident.
-func (w *failoverWorld) mails(ctx context.Context, incident string) ([]sandbox.Mail, error) {
-	var all []sandbox.Mail
-	if err := fetch(ctx, w.urls.SendGrid+"/_sandbox/mails", &all); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(m sandbox.Mail) bool {
-		_, notice := m.CustomArgs["backout_key"].(string)
-		return !notice || m.CustomArgs["incident"] != incident
-	}), nil
-}
-
-// comeToRest waits until every step is done, and lets a person look for what nobody
-// knows the outcome of.
-func (w *failoverWorld) comeToRest(ctx context.Context, projects []string) error {
-	left := slices.Clone(projects)
-	return w.wait(ctx, "every step to end", func() bool {
-		left = slices.DeleteFunc(left, func(project string) bool { return w.ended(ctx, w.opened[project]) })
-		return len(left) == 0
-	})
-}
-
-// ended reports whether the step of an incident is done. It settles what waits for a
-// person.
-func (w *failoverWorld) ended(ctx context.Context, id string) bool {
-	var inc console.Incident
-	if w.people[0].get(ctx, "/api/v1/incidents/"+id, nil, &inc) != nil {
-		return false
-	}
-	s := mailStep(&inc)
-	switch {
-	case s.State == string(orchestrator.StepDone):
-		return true
-	case s.State == string(orchestrator.StepAwaiting):
-		w.yes(ctx, 0, &inc) // its yes was lost with the instance that was to take it
-	case strings.Contains(s.WaitingOn, "a person: "):
-		w.settle(ctx, id)
-	}
-	return false
-}
-
-func (w *failoverWorld) settle(ctx context.Context, id string) {
-	got, err := w.mails(ctx, id)
-	if err != nil {
-		return
-	}
-	words, again := "confirm-done", 0
-	if len(got) == 0 {
-		words, again = "retry", 1
-	}
-	if r, err := w.people[0].say(ctx, words+" "+id+" mail chunk=all"); err == nil && r.OK {
-		w.events.InDoubt, w.events.Again = w.events.InDoubt+1, w.events.Again+again
-	}
-}
-
-// audit counts how often the steps of a line were called.
-func (w *failoverWorld) audit(ctx context.Context, l *failoverLine, projects []string) error {
-	for _, project := range projects {
-		got, err := w.mails(ctx, w.opened[project])
-		if err != nil {
-			return err
-		}
-		l.Steps++
-		switch {
-		case len(got) == 0:
-			l.Lost++
-		case len(got) > 1:
-			l.Twice++
-		}
-	}
-	return nil
 }

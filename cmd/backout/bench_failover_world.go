@@ -38,8 +38,7 @@ type failoverWorld struct {
 	clock    ackClock
 	stop     func()
 	events   failoverEvents
-	// mail is when the notice of each incident came in, each time; opened the incident
-	// of each project.
+	// opened is the incident of each project.
 	opened map[string]string
 }
 
@@ -172,7 +171,6 @@ func (w *failoverWorld) startInstance(ctx context.Context, i int) (err error) {
 		w.token = you.token
 	}
 	w.people[i] = (&clientFlags{server: admin, token: w.token}).client()
-	w.people[i].http.Timeout = 2 * time.Second // one that is frozen does not answer
 	return nil
 }
 

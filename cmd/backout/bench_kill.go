@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"time"
 
@@ -39,16 +38,9 @@ called once and never again (safety "Once"); of a call that nobody knows of, a p
 looks whether it arrived, and says confirm-done or retry. At the end every event and
 every answer that was acknowledged must be there, and no step may have been called twice.`, maxUptime),
 		Example: "  backout bench kill\n  backout bench kill --kills 2000 -o json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return f.measured(c, func(dir string) (*benchReport, error) {
-				b.dir, b.log, b.disk = dir, c.ErrOrStderr(), &diskProbe{dir: dir}
-				return b.run(c.Context())
-			})
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return f.placed(c, &b.benchPlace, b.run) },
 	}
-	f.common(c)
-	f.seconds = 1
-	_ = c.Flags().MarkHidden("count")
+	f.addRounds(c)
 	c.Flags().IntVar(&b.kills, "kills", 200, "how often it is killed while it runs")
 	c.Flags().Uint64Var(&b.seed, "seed", 0, "of the random moments; 0 takes the clock")
 	return c
@@ -56,11 +48,9 @@ every answer that was acknowledged must be there, and no step may have been call
 
 // killBench is one run of it.
 type killBench struct {
+	benchPlace
 	kills int
 	seed  uint64
-	dir   string
-	log   io.Writer
-	disk  *diskProbe
 }
 
 // killLine is what was measured.

@@ -140,16 +140,17 @@ func (w *killWorld) answersOne(ctx context.Context, i int) {
 	defer tick.Stop()
 	words := "choose " + orchestrator.IncidentName(uint64(i)+1) + " " + benchAsk + " " + benchAnswer
 	for {
-		switch state := w.state(ctx, i, benchAsk); state {
-		case orchestrator.StepAwaiting:
+		state := w.state(ctx, i, benchAsk)
+		if state == orchestrator.StepDone {
+			return // it was taken, and its acknowledgement was lost in a kill
+		}
+		if state == orchestrator.StepAwaiting {
 			if r, err := w.now().say(ctx, words); err == nil && r.OK {
 				w.people.Lock()
 				w.confirmed[i] = true
 				w.people.Unlock()
 				return
 			}
-		case orchestrator.StepDone:
-			return // it was taken, and its acknowledgement was lost in a kill
 		}
 		select {
 		case <-tick.C:

@@ -42,7 +42,7 @@ type figure struct {
 	// Bar is what is to be held: at most, or at least with AtLeast; 0 is no bar.
 	Bar     float64 `json:"bar,omitempty"`
 	AtLeast bool    `json:"at_least,omitempty"`
-	// Wanted none: the only good figure is 0.
+	// None is set when the only good figure is 0.
 	None bool   `json:"none_wanted,omitempty"`
 	Note string `json:"note,omitempty"`
 }

@@ -54,14 +54,9 @@ func (c *natsCluster) waitReady() {
 // leader is the server that leads the log's stream.
 func (c *natsCluster) leader() int {
 	c.t.Helper()
-	nc, js, err := c.connect()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer nc.Close()
-	n := -1
+	n, err := -1, error(nil)
 	if !eventually(c.t.Context(), storyLimit, func() bool {
-		n, err = logLeader(c.t.Context(), js)
+		n, err = c.leaderNow(c.t.Context())
 		return err == nil
 	}) {
 		c.t.Fatal(err)

@@ -117,6 +117,16 @@ func (c *natsNodes) agreed(ctx context.Context) error {
 	})
 }
 
+// leaderNow is the server that leads the log's stream.
+func (c *natsNodes) leaderNow(ctx context.Context) (int, error) {
+	nc, js, err := c.connect()
+	if err != nil {
+		return -1, err
+	}
+	defer nc.Close()
+	return logLeader(ctx, js)
+}
+
 // logLeader is the server that leads the log's stream.
 func logLeader(ctx context.Context, js jetstream.JetStream) (n int, err error) {
 	s, err := js.Stream(ctx, bus.LogStream)
