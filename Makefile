@@ -70,6 +70,7 @@ soak: deps ## Run the long tests: many kills, many seeds (about an hour)
 golden: ## Write the golden files anew; read the diff before you commit it
 	@grep -rlE 'flag\.Bool\("update"' --include='*_test.go' . | xargs -rn1 dirname | sort -u | xargs -rI{} go test {} -update
 
+# `backout bench rollback`, `notices`, `failover` and `kill` take minutes; run them by name.
 bench: ## Print the speed figures with the controls of the same run
 	@.ci/deps $(BENCH_DEPS)
 	go build -o .bin/backout ./cmd/backout

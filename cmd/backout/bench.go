@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/pprof"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,15 +18,15 @@ import (
 // syncs every message, the real store, engine and inbox pump. bench_rig.go
 // starts it, bench_world.go invents what it works on, bench_latency.go,
 // bench_incidents.go, bench_ingest.go, bench_storm.go, bench_open.go and
-// bench_rollback.go and bench_notices.go (which start the whole product) and
-// bench_classify.go (which needs none of it) measure,
+// bench_rollback.go, bench_notices.go and bench_failover.go (which start the whole
+// product), bench_kill.go and bench_classify.go (which needs none of it) measure,
 // bench_report.go prints.
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bench", Short: "Measure this machine: how fast an event is acted on, how many alerts and incidents it carries",
-		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench ingest\n  backout bench storm --for 2m\n  backout bench open --counts 100000,1000000\n  backout bench rollback\n  backout bench notices\n  backout bench classify",
+		Example: "  backout bench latency\n  backout bench incidents --in-flight 32,256\n  backout bench ingest\n  backout bench storm --for 2m\n  backout bench open --counts 100000,1000000\n  backout bench rollback\n  backout bench notices\n  backout bench classify\n  backout bench failover\n  backout bench kill",
 	}
-	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand(), benchRollbackCommand(), benchNoticesCommand(), benchClassifyCommand())
+	c.AddCommand(benchLatencyCommand(), benchIncidentsCommand(), benchIngestCommand(), benchStormCommand(), benchOpenCommand(), benchRollbackCommand(), benchNoticesCommand(), benchClassifyCommand(), benchFailoverCommand(), benchKillCommand(), natsNodeCommand())
 	return c
 }
 
@@ -47,6 +49,13 @@ func (f *benchFlags) addFor(c *cobra.Command, lasts time.Duration) {
 	f.common(c)
 	f.seconds = 1
 	c.Flags().DurationVar(&f.lasts, "for", lasts, "how long the load of each line or round lasts, at least 1s")
+}
+
+// addRounds is for benches that run whole processes, so many rounds of them.
+func (f *benchFlags) addRounds(c *cobra.Command) {
+	f.common(c)
+	f.seconds = 1
+	_ = c.Flags().MarkHidden("count")
 }
 
 func (f *benchFlags) common(c *cobra.Command) {
@@ -86,7 +95,28 @@ func (f *benchFlags) measured(c *cobra.Command, bench func(dir string) (*benchRe
 	if err := errors.Join(err, stop(), os.RemoveAll(dir)); err != nil {
 		return err
 	}
-	return report.print(c.OutOrStdout(), f.output)
+	if err := report.print(c.OutOrStdout(), f.output); err != nil {
+		return err
+	}
+	if len(report.Broken) > 0 {
+		return fmt.Errorf("what must not be was: %s", strings.Join(report.Broken, "; "))
+	}
+	return nil
+}
+
+// benchPlace is where a bench measures, where it says how far it is, and its control.
+type benchPlace struct {
+	dir  string
+	log  io.Writer
+	disk *diskProbe
+}
+
+// placed is measured for a bench with a place.
+func (f *benchFlags) placed(c *cobra.Command, p *benchPlace, run func(context.Context) (*benchReport, error)) error {
+	return f.measured(c, func(dir string) (*benchReport, error) {
+		*p = benchPlace{dir, c.ErrOrStderr(), &diskProbe{dir: dir}}
+		return run(c.Context())
+	})
 }
 
 // profileTo starts a CPU profile when a file is named.

@@ -17,3 +17,12 @@ func cpuTime() time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// freeze stops a process as a machine that hangs would, or lets it go on.
+func (p *process) freeze(on bool) error {
+	sig := syscall.SIGCONT
+	if on {
+		sig = syscall.SIGSTOP
+	}
+	return p.Process.Signal(sig)
+}

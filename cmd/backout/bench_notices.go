@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"time"
 
@@ -33,25 +32,17 @@ asked what it took, so of each chunk that was on its way a person looks whether 
 attempt is there, and says confirm-done or retry. At the end everybody must have got
 one mail and nobody two. What is taken of memory is the most that Backout had resident.`,
 		Example: "  backout bench notices\n  backout bench notices --recipients 500000 -o json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return f.measured(c, func(dir string) (*benchReport, error) {
-				b.dir, b.log, b.disk = dir, c.ErrOrStderr(), &diskProbe{dir: dir}
-				return b.run(c.Context())
-			})
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return f.placed(c, &b.benchPlace, b.run) },
 	}
-	f.common(c)
-	f.seconds = 1
+	f.addRounds(c)
 	c.Flags().IntVar(&b.recipients, "recipients", 100_000, "how many people the audience has")
 	return c
 }
 
 // noticesBench is one run of it.
 type noticesBench struct {
+	benchPlace
 	recipients int
-	dir        string
-	log        io.Writer
-	disk       *diskProbe
 }
 
 // noticesRound is one notice. Peak is in bytes.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -42,11 +41,7 @@ func (b *openBench) built(ctx context.Context, dir string, n int) (*openMeasure,
 
 func (b *openBench) open(ctx context.Context, rig *benchRig, n int, m *openMeasure) error {
 	var err error
-	if m.token, err = newToken(); err != nil {
-		return err
-	}
-	person := orchestrator.Record{Token: &orchestrator.Token{Hash: console.HashToken(m.token), Person: benchPerson, Scope: "person", Label: "bench"}}
-	if err := rig.engine.Configure(ctx, person); err != nil {
+	if m.token, err = rig.benchToken(ctx); err != nil {
 		return err
 	}
 	start := time.Now()

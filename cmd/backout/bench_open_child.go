@@ -49,7 +49,7 @@ func (c openChild) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := rig.listenAdmin(registry); err != nil {
 		return errors.Join(err, rig.close())
 	}
-	fmt.Fprintf(out, "http://%s\n", rig.admin.Addr())
+	fmt.Fprintf(out, "ready admin=http://%s nats=%s\n", rig.admin.Addr(), rig.server.URL())
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		m, err := memoryNow()

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aimarketplace/backout/orchestrator"
@@ -24,12 +23,28 @@ type openProcess struct {
 	in     io.WriteCloser
 	out    *bufio.Reader
 	url    string
+	nats   string
 	token  string
 	client *http.Client
 }
 
 // startProcess starts this program as a child and returns when it is ready.
 func startProcess(ctx context.Context, m *openMeasure) (*openProcess, error) {
+	p, err := beginProcess(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	line, err := p.out.ReadString('\n')
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the child ended before it was ready: %w", err), p.kill())
+	}
+	at := addresses(line)
+	p.url, p.nats = at["admin"], at["nats"]
+	return p, nil
+}
+
+// beginProcess starts this program as a child and does not wait for it to be ready.
+func beginProcess(ctx context.Context, m *openMeasure) (*openProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
@@ -49,11 +64,6 @@ func startProcess(ctx context.Context, m *openMeasure) (*openProcess, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the child: %w", err)
 	}
-	line, err := p.out.ReadString('\n')
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the child ended before it was ready: %w", err), p.kill())
-	}
-	p.url = strings.TrimSpace(line)
 	return p, nil
 }
 

@@ -10,20 +10,25 @@ import (
 // benchReport is what a bench prints: the controls of the run, what was measured
 // in full, and the figures that have a bar.
 type benchReport struct {
-	Bench     string          `json:"bench"`
-	Dir       string          `json:"dir"`
-	CPUs      int             `json:"cpus"`
-	Fsync     quantiles       `json:"fsync"`
-	Latency   []latencyLine   `json:"latency,omitempty"`
-	Incidents []incidentsLine `json:"incidents,omitempty"`
-	Ingest    []ingestLine    `json:"ingest,omitempty"`
-	Storm     *stormLine      `json:"storm,omitempty"`
-	Open      []openLine      `json:"open,omitempty"`
-	Rollback  *rollbackLine   `json:"rollback,omitempty"`
-	Notices   *noticesLine    `json:"notices,omitempty"`
-	Classify  *classifyLine   `json:"classify,omitempty"`
-	Figures   []figure        `json:"figures"`
-	Note      string          `json:"note"`
+	Bench          string          `json:"bench"`
+	Dir            string          `json:"dir"`
+	CPUs           int             `json:"cpus"`
+	Fsync          quantiles       `json:"fsync"`
+	Latency        []latencyLine   `json:"latency,omitempty"`
+	Incidents      []incidentsLine `json:"incidents,omitempty"`
+	Ingest         []ingestLine    `json:"ingest,omitempty"`
+	Storm          *stormLine      `json:"storm,omitempty"`
+	Open           []openLine      `json:"open,omitempty"`
+	Rollback       *rollbackLine   `json:"rollback,omitempty"`
+	Notices        *noticesLine    `json:"notices,omitempty"`
+	Classify       *classifyLine   `json:"classify,omitempty"`
+	Failover       []failoverLine  `json:"failover,omitempty"`
+	FailoverEvents *failoverEvents `json:"failover_events,omitempty"`
+	Kill           *killLine       `json:"kill,omitempty"`
+	Figures        []figure        `json:"figures"`
+	Note           string          `json:"note"`
+	// Broken is what must not be and was; then the bench fails after its report.
+	Broken []string `json:"broken,omitempty"`
 }
 
 // figure is one measured number beside its bar (DESIGN section 7). A figure with
@@ -37,7 +42,9 @@ type figure struct {
 	// Bar is what is to be held: at most, or at least with AtLeast; 0 is no bar.
 	Bar     float64 `json:"bar,omitempty"`
 	AtLeast bool    `json:"at_least,omitempty"`
-	Note    string  `json:"note,omitempty"`
+	// None is set when the only good figure is 0.
+	None bool   `json:"none_wanted,omitempty"`
+	Note string `json:"note,omitempty"`
 }
 
 // The bars of DESIGN section 7, rows 1 and 2.
@@ -156,6 +163,8 @@ func (f figure) measured() string {
 
 func (f figure) bar() string {
 	switch {
+	case f.None:
+		return "none"
 	case f.Bar == 0:
 		return ""
 	case f.AtLeast:
@@ -167,6 +176,10 @@ func (f figure) bar() string {
 // within compares; it says nothing about what was not measured or has no bar.
 func (f figure) within() string {
 	switch {
+	case f.None && f.Measured != 0:
+		return "no"
+	case f.None:
+		return "yes"
 	case f.Note != "" || f.Bar == 0:
 		return ""
 	case f.AtLeast == (f.Measured >= f.Bar), f.Measured == f.Bar:
@@ -181,6 +194,8 @@ func number(v float64, unit string) string {
 		text = fmt.Sprintf("%.0f", v)
 	}
 	switch unit {
+	case "count":
+		return fmt.Sprintf("%.0f", v)
 	case "ms":
 		return text + " ms"
 	case "x":

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/aimarketplace/backout/configs"
+	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -119,4 +120,15 @@ func (r *benchRig) audit(ctx context.Context, count int, w benchWorld, acknowled
 		}
 		return nil
 	})
+}
+
+// benchToken makes a token for the person of the bench.
+func (r *benchRig) benchToken(ctx context.Context) (string, error) {
+	secret, err := newToken()
+	if err != nil {
+		return "", err
+	}
+	return secret, r.engine.Configure(ctx, orchestrator.Record{Token: &orchestrator.Token{
+		Hash: console.HashToken(secret), Person: benchPerson, Scope: "person", Label: "bench",
+	}})
 }

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,15 +34,9 @@ alias job and lets domains follow up to --lag later; what it took is measured by
 asking the shop itself all the time, so that the rest is what Backout took. Each
 round has a sandbox and a Backout of its own.`,
 		Example: "  backout bench rollback\n  backout bench rollback --rounds 20 --alias-job 3s --lag 5s -o json",
-		RunE: func(c *cobra.Command, _ []string) error {
-			return f.measured(c, func(dir string) (*benchReport, error) {
-				b.dir, b.log, b.disk = dir, c.ErrOrStderr(), &diskProbe{dir: dir}
-				return b.run(c.Context())
-			})
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return f.placed(c, &b.benchPlace, b.run) },
 	}
-	f.common(c)
-	f.seconds = 1
+	f.addRounds(c)
 	c.Flags().IntVar(&b.rounds, "rounds", 10, "how many rollbacks; the median is shown")
 	c.Flags().DurationVar(&b.job, "alias-job", time.Second, "how long an alias job of the stand-in takes")
 	c.Flags().DurationVar(&b.lag, "lag", 2*time.Second, "how long after it domains may follow, at most")
@@ -52,11 +45,9 @@ round has a sandbox and a Backout of its own.`,
 
 // rollbackBench is one run of it.
 type rollbackBench struct {
+	benchPlace
 	rounds   int
 	job, lag time.Duration
-	dir      string
-	log      io.Writer
-	disk     *diskProbe
 }
 
 // rollbackRound are the moments of one rollback, all since the alert was published.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aimarketplace/backout/handlers/console"
 	"github.com/aimarketplace/backout/orchestrator"
 )
 
@@ -142,12 +141,8 @@ func (b *stormBench) measure(ctx context.Context) (*stormLine, error) {
 
 // open opens the listeners and gives the person a token.
 func (b *stormBench) open(ctx context.Context) error {
-	token, err := newToken()
+	token, err := b.rig.benchToken(ctx)
 	if err != nil {
-		return err
-	}
-	mine := orchestrator.Token{Hash: console.HashToken(token), Person: benchPerson, Scope: "person", Label: "bench"}
-	if err := b.rig.engine.Configure(ctx, orchestrator.Record{Token: &mine}); err != nil {
 		return err
 	}
 	chat, err := b.rig.chat(token)

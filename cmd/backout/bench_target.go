@@ -20,7 +20,9 @@ type benchTarget struct {
 	server *http.Server
 	client *http.Client
 	url    string
-	mu     sync.Mutex
+	// hold is how long an answer takes, so that a caller can die in between.
+	hold time.Duration
+	mu   sync.Mutex
 	// came is when the first call of an environment arrived, count how many did.
 	came  map[string]time.Time
 	count map[string]int
@@ -61,6 +63,12 @@ func (t *benchTarget) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	select {
 	case t.rings <- struct{}{}:
 	default:
+	}
+	if t.hold > 0 {
+		select {
+		case <-time.After(t.hold):
+		case <-r.Context().Done():
+		}
 	}
 }
 

@@ -31,6 +31,20 @@ func runBench(t *testing.T, args ...string) string {
 	return out.String()
 }
 
+// shippedBench runs a bench of the shipped program, which starts itself as children.
+func shippedBench(t *testing.T, args ...string) (r benchReport) {
+	t.Helper()
+	args = append([]string{must(built.plain())(t), "bench"}, append(args, "--dir", t.TempDir(), "-o", "json")...)
+	code, out, said := once(t, "", nil, args...)
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, said)
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return r
+}
+
 func TestBenchLatency_measuresEveryLine(t *testing.T) {
 	t.Parallel()
 	var r benchReport

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/aimarketplace/backout/handlers/console"
-	"github.com/aimarketplace/backout/orchestrator"
 	"github.com/aimarketplace/backout/orchestrator/engine"
 	"github.com/aimarketplace/backout/orchestrator/store"
 )
@@ -74,11 +73,7 @@ func (c *trio) start(i int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.procs[i], c.ready[i] = p, map[string]string{}
-	for f := range strings.FieldsSeq(p.line) {
-		k, v, _ := strings.Cut(f, "=")
-		c.ready[i][k] = v
-	}
+	c.procs[i], c.ready[i] = p, p.fields()
 }
 
 // speakTo lets people and monitors speak to one of the instances from now on.
@@ -104,12 +99,7 @@ func (c *trio) waitWhole() {
 	if !c.eventually(storyLimit, func() bool {
 		cl, err := c.view()
 		last = cl
-		for _, p := range cl.Owners {
-			if !p.Alive || p.Instance != p.Home {
-				return false
-			}
-		}
-		return err == nil && len(cl.Instances) == 3 && len(cl.Owners) > 0
+		return err == nil && whole(&cl, 3)
 	}) {
 		for i, p := range c.procs {
 			c.t.Logf("instance %d: %v: %s", i, p.ProcessState, p.said())
@@ -128,9 +118,9 @@ func (c *trio) owner(n int) (owner, other int) {
 		if cl, err = c.view(); err != nil || len(cl.Owners) == 0 {
 			return false
 		}
-		p := orchestrator.Partition(fmt.Sprint("shop", n), "production", len(cl.Owners))
+		acts := ownerOf(&cl, fmt.Sprint("shop", n))
 		for i := range 3 {
-			if c.name(i) == cl.Owners[p].Instance && cl.Owners[p].Alive {
+			if c.name(i) == acts {
 				owner, other = i, (i+1)%3
 				return true
 			}

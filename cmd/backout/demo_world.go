@@ -82,8 +82,10 @@ func (w *demoWorld) startSandbox(ctx context.Context, self string) error {
 }
 
 // inviteChat makes the people of the configuration known to the chat.
-func (w *demoWorld) inviteChat(ctx context.Context) error {
-	return post(ctx, w.urls.Slack+"/_sandbox/setup", map[string]any{"users": []map[string]string{
+func (w *demoWorld) inviteChat(ctx context.Context) error { return inviteChat(ctx, w.urls) }
+
+func inviteChat(ctx context.Context, urls sandbox.URLs) error {
+	return post(ctx, urls.Slack+"/_sandbox/setup", map[string]any{"users": []map[string]string{
 		{"id": "U0YOU", "name": "you", "email": "you@example.com"}, {"id": "U0COLL", "name": "colleague", "email": "colleague@example.com"},
 	}})
 }
@@ -93,42 +95,51 @@ func (w *demoWorld) startBackout(ctx context.Context, self string) error {
 	if err := w.writeConfig(config); err != nil {
 		return err
 	}
-	secrets := []string{"DEMO_VERCEL_TOKEN", "DEMO_GITHUB_TOKEN", "DEMO_SENDGRID_KEY", "DEMO_SLACK_TOKEN", "DEMO_SLACK_SECRET", "DEMO_HOOK_TOKEN"}
-	env := make([]string, len(secrets))
-	for i, name := range secrets {
-		value, err := randomHex(12)
-		if err != nil {
-			return err
-		}
-		env[i] = name + "=" + value
+	env, err := demoSecrets()
+	if err != nil {
+		return err
 	}
 	line, err := w.child(ctx, "backout.log", env, self, append([]string{"serve", "--config", config}, w.serve...)...)
 	if err != nil {
 		return fmt.Errorf("starting Backout: %w; see %s", err, filepath.Join(w.dir, "backout.log"))
 	}
-	fields := map[string]string{}
-	for f := range strings.FieldsSeq(line) {
-		k, v, _ := strings.Cut(f, "=")
-		fields[k] = v
-	}
+	fields := addresses(line)
 	w.nats, w.public = fields["nats"], fields["public"]
 	return w.becomeSomebody(ctx, fields["admin"])
 }
 
+// demoSecrets are the variables that the configurations of the demo and of benches name.
+func demoSecrets() ([]string, error) {
+	env := []string{"DEMO_VERCEL_TOKEN", "DEMO_GITHUB_TOKEN", "DEMO_SENDGRID_KEY", "DEMO_SLACK_TOKEN", "DEMO_SLACK_SECRET", "DEMO_HOOK_TOKEN"}
+	for i, name := range env {
+		value, err := randomHex(12)
+		if err != nil {
+			return nil, err
+		}
+		env[i] = name + "=" + value
+	}
+	return env, nil
+}
+
 // becomeSomebody makes a token for the person in front of the terminal.
-func (w *demoWorld) becomeSomebody(ctx context.Context, admin string) error {
-	f := clientFlags{server: admin, data: filepath.Join(w.dir, "data")}
+func (w *demoWorld) becomeSomebody(ctx context.Context, admin string) (err error) {
+	w.you, err = speakAs(ctx, "you", admin, filepath.Join(w.dir, "data"))
+	return err
+}
+
+// speakAs makes a token for a person by the first admin token in a data folder.
+func speakAs(ctx context.Context, person, admin, data string) (*client, error) {
+	f := clientFlags{server: admin, data: data}
 	secret, err := newToken()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t := orchestrator.Token{Hash: console.HashToken(secret), Person: "you", Scope: "person", Label: "demo"}
+	t := orchestrator.Token{Hash: console.HashToken(secret), Person: person, Scope: "person", Label: "demo"}
 	if err := f.client().post(ctx, "/api/v1/tokens", t, &t); err != nil {
-		return fmt.Errorf("making a token for you: %w", err)
+		return nil, fmt.Errorf("making a token for %s: %w", person, err)
 	}
 	f.token = secret
-	w.you = f.client()
-	return nil
+	return f.client(), nil
 }
 
 func (w *demoWorld) writeConfig(path string) error {
@@ -261,9 +272,13 @@ func (w *demoWorld) calls(ctx context.Context) ([]demoCall, error) {
 
 // poll asks until ok, every 100 ms, and says what it waited for when it gives up.
 func poll(ctx context.Context, limit time.Duration, what string, ok func() bool) error {
+	return pollEvery(ctx, 100*time.Millisecond, limit, what, ok)
+}
+
+func pollEvery(ctx context.Context, every, limit time.Duration, what string, ok func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for !ok() {
 		select {

@@ -172,11 +172,7 @@ func (s *shop) tryRestart(crash string) error {
 	if err != nil {
 		return err
 	}
-	s.ready = map[string]string{}
-	for f := range strings.FieldsSeq(p.line) {
-		k, v, _ := strings.Cut(f, "=")
-		s.ready[k] = v
-	}
+	s.ready = p.fields()
 	return nil
 }
 

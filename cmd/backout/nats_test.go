@@ -8,12 +8,6 @@ import (
 	"github.com/aimarketplace/backout/handlers/console"
 )
 
-// event is one line for the publisher program.
-type event struct {
-	kind string
-	body []byte
-}
-
 // publisher runs an ordinary NATS program that publishes events one by one.
 func (s *shop) publisher(env []string, events ...event) {
 	s.t.Helper()

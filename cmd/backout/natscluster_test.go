@@ -1,65 +1,31 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
-	"slices"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/aimarketplace/backout/handlers/bus"
 )
 
 // natsCluster is three NATS servers as processes, whose routes to each other go
 // through wires that can be cut.
 type natsCluster struct {
+	*natsNodes
 	t     testing.TB
-	dir   string
-	ports []int
-	args  [][]string
-	nodes []*process
 	wires map[[2]int]*wire
-}
-
-func freePorts(tb testing.TB, n int) []int {
-	tb.Helper()
-	var ports []int
-	for len(ports) < n {
-		if port := quietPort(tb); !slices.Contains(ports, port) {
-			ports = append(ports, port)
-		}
-	}
-	return ports
 }
 
 func startNATSCluster(tb testing.TB, dir string) *natsCluster {
 	tb.Helper()
-	c := &natsCluster{t: tb, dir: dir, nodes: make([]*process, 3), wires: map[[2]int]*wire{}}
-	ports := freePorts(tb, 6)
-	routes := ports[3:]
-	c.ports = ports[:3]
-	bin := must(built.natsnode())(tb)
-	for i := range 3 {
-		var others []string
-		for j := range 3 {
-			if i != j {
-				w := newWire(tb, routes[j])
-				c.wires[[2]int{i, j}] = w
-				others = append(others, "nats-route://"+w.ln.Addr().String())
-			}
-		}
-		c.args = append(c.args, []string{
-			bin, "-name", fmt.Sprint("n", i), "-dir", fmt.Sprint(dir, "/n", i),
-			"-port", fmt.Sprint(c.ports[i]), "-cluster-port", fmt.Sprint(routes[i]), "-routes", strings.Join(others, ","),
-		})
-	}
+	c := &natsCluster{t: tb, wires: map[[2]int]*wire{}}
+	c.natsNodes = must(newNATSNodes(tb.Context(), must(built.plain())(tb), dir, natsPasswords()[nodePassword], func(i, j, port int) string {
+		w := newWire(tb, port)
+		c.wires[[2]int{i, j}] = w
+		return w.ln.Addr().String()
+	}))(tb)
 	for i := range 3 {
 		c.start(i)
 	}
@@ -68,56 +34,32 @@ func startNATSCluster(tb testing.TB, dir string) *natsCluster {
 
 func (c *natsCluster) start(i int) {
 	c.t.Helper()
-	p, err := launch(c.t, fmt.Sprint(c.dir, "/node", i, ".err"), []string{"BACKOUT_NATS_ENGINE_PASSWORD=" + natsPasswords()["BACKOUT_NATS_ENGINE_PASSWORD"]}, c.args[i]...)
+	err := c.startNode(context.WithoutCancel(c.t.Context()), i)
+	if p := c.nodes[i]; p != nil {
+		c.t.Cleanup(p.kill9)
+	}
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.nodes[i] = p
-}
-
-func (c *natsCluster) url() string {
-	var all []string
-	for _, p := range c.ports {
-		all = append(all, fmt.Sprint("nats://127.0.0.1:", p))
-	}
-	return strings.Join(all, ",")
-}
-
-// engineJS is a connection as the engine's user.
-func (c *natsCluster) engineJS() (jetstream.JetStream, error) {
-	nc, err := nats.Connect(c.url(), nats.UserInfo("engine", natsPasswords()["BACKOUT_NATS_ENGINE_PASSWORD"]), nats.Timeout(2*time.Second))
-	if err != nil {
-		return nil, err
-	}
-	c.t.Cleanup(nc.Close)
-	return jetstream.New(nc)
 }
 
 // waitReady waits until the servers have agreed on who leads.
 func (c *natsCluster) waitReady() {
 	c.t.Helper()
-	js := must(c.engineJS())(c.t)
-	if !eventually(c.t.Context(), readyLimit, func() bool {
-		_, err := js.AccountInfo(c.t.Context())
-		return err == nil
-	}) {
-		c.t.Fatal("the NATS cluster was not ready")
+	if err := c.agreed(c.t.Context()); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
 // leader is the server that leads the log's stream.
 func (c *natsCluster) leader() int {
 	c.t.Helper()
-	js := must(c.engineJS())(c.t)
-	n := -1
+	n, err := -1, error(nil)
 	if !eventually(c.t.Context(), storyLimit, func() bool {
-		s, err := js.Stream(c.t.Context(), bus.LogStream)
-		if err == nil && s.CachedInfo().Cluster != nil {
-			_, err = fmt.Sscanf(s.CachedInfo().Cluster.Leader, "n%d", &n)
-		}
-		return err == nil && n >= 0
+		n, err = c.leaderNow(c.t.Context())
+		return err == nil
 	}) {
-		c.t.Fatal("the log has no leader")
+		c.t.Fatal(err)
 	}
 	return n
 }
@@ -133,11 +75,7 @@ func (c *natsCluster) isolate(i int, cut bool) {
 
 // freeze stops a process as a machine that hangs would, or lets it go on.
 func freeze(p *process, on bool) {
-	sig := syscall.SIGCONT
-	if on {
-		sig = syscall.SIGSTOP
-	}
-	_ = p.Process.Signal(sig)
+	_ = p.freeze(on)
 }
 
 // wire is a connection to a port that can be cut.

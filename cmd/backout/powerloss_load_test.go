@@ -70,7 +70,7 @@ func killsLoad(t *testing.T) {
 	s := newShop(t, shopOptions{Kind: true})
 	n := newNoter(t, s.path("data"), s.path("calls.jsonl"))
 	post := func(id string) bool {
-		status, _, err := s.hook("/hooks/events", numbered(id, 0).body, bearerOf(secrets()["E2E_HOOK_TOKEN"]))
+		status, _, err := s.hook("/hooks/events", storyNoise().numbered(id, 0).body, bearerOf(secrets()["E2E_HOOK_TOKEN"]))
 		return err == nil && status == http.StatusOK
 	}
 	for round := range slowKills {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -33,19 +31,10 @@ func newNATSServer(t *testing.T) *natsServer {
 	return n
 }
 
-// quietPort is a free port that nobody gets by chance: a server that is stopped finds
-// it again when it starts.
+// quietPort is a free port that nobody gets by chance.
 func quietPort(tb testing.TB) int {
 	tb.Helper()
-	for range 100 {
-		port := 20_000 + rand.IntN(10_000) // below what systems hand out
-		if ln, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
-			_ = ln.Close()
-			return port
-		}
-	}
-	tb.Fatal("no port is free")
-	return 0
+	return must(quietPorts(tb.Context(), 1))(tb)[0]
 }
 
 func (n *natsServer) start() {

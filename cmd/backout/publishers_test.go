@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -20,14 +19,7 @@ func cloudEvent(id, typ string, data map[string]any) []byte {
 	if data["project"] == nil {
 		data["project"] = "shop"
 	}
-	body, err := json.Marshal(map[string]any{
-		"specversion": "1.0", "id": id, "source": "e2e", "type": typ,
-		"time": time.Now().UTC().Format(time.RFC3339Nano), "data": data,
-	})
-	if err != nil {
-		panic(err) // Strings and numbers always encode.
-	}
-	return body
+	return eventFrom("e2e", id, typ, data)
 }
 
 // alert is the data of an alert that fires now.

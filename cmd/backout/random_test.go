@@ -10,16 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/aimarketplace/backout/handlers/console"
-	"github.com/aimarketplace/backout/orchestrator"
 )
 
 // TestKill_random kills Backout with SIGKILL at random moments while publishers
@@ -28,13 +23,6 @@ func TestKill_random(t *testing.T) {
 	t.Parallel()
 	killAtRandom(t, 40, 6)
 }
-
-// maxUptime bounds how long Backout lives between two kills; maxBoot is when it is
-// killed while it starts, which every fourth time it is.
-const (
-	maxUptime = 900 * time.Millisecond
-	maxBoot   = 250 * time.Millisecond
-)
 
 func killAtRandom(t *testing.T, kills, shops int) {
 	t.Helper()
@@ -91,142 +79,44 @@ func (s *shop) during(d time.Duration, fn func()) {
 	eventually(s.t.Context(), d, func() bool { fn(); return false })
 }
 
-// crowd are publishers that keep publishing while Backout dies and comes back. An
-// event that was not acknowledged is sent again under the same id.
+// crowd are publishers that keep publishing while Backout dies and comes back.
 type crowd struct {
+	*publishing
 	s    *shop
 	ctx  context.Context
 	stop func()
-	mu   sync.Mutex
-	// acked are origin and id of the acknowledged events.
-	acked [][2]string
-	// noted is told of each acknowledgement when it came; nil for none.
-	noted func(origin, id string)
-	// urgent are events to be published next.
-	urgent chan event
 }
 
 // startCrowd starts one publisher over NATS and one over /hooks/events.
 func (s *shop) startCrowd(noted func(origin, id string)) *crowd {
 	ctx, cancel := context.WithCancel(s.t.Context())
-	c := &crowd{s: s, ctx: ctx, noted: noted, urgent: make(chan event, 64)}
+	c := &crowd{s: s, ctx: ctx, publishing: &publishing{
+		address: func() string { return s.at("nats") }, noise: storyNoise(), noted: noted, urgent: make(chan event, 64),
+	}}
 	var wg sync.WaitGroup
-	wg.Go(c.overNATS)
+	wg.Go(func() { c.overNATS(ctx) })
 	wg.Go(c.overHTTP)
 	c.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
 	s.t.Cleanup(c.stop)
 	return c
 }
 
-func (c *crowd) acknowledged(origin, id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.acked = append(c.acked, [2]string{origin, "e2e/" + id})
-	if c.noted != nil {
-		c.noted(origin, "e2e/"+id)
-	}
-}
-
-// numbered is the next event of the noise: one that starts nothing by itself.
-func numbered(id string, n int) event {
-	data := map[string]any{"project": "noise", "environment": "production"}
-	switch n % 3 {
-	case 0:
-		data["deployment_id"] = "dpl_" + strings.ReplaceAll(id, "-", "")
-		return event{"deploy", cloudEvent(id, "backout.deploy.created", data)}
-	case 1:
-		data["name"], data["fingerprint"], data["severity"] = "Slow", id, "warning"
-		return event{"alert", cloudEvent(id, "backout.alert.firing", data)}
-	}
-	data["provider"], data["event_ids"] = "stripe", []string{"evt_always_the_same"}
-	return event{"webhook", cloudEvent(id, "backout.webhook.failed", data)}
-}
-
-// pace runs fn every 20 ms until the crowd stops.
-func (c *crowd) pace(fn func()) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			fn()
-		case <-c.ctx.Done():
-			return
-		}
-	}
-}
-
-func (c *crowd) overNATS() {
-	var js jetstream.JetStream
-	var nc *nats.Conn
-	n, id, ev := 0, "", event{}
-	c.pace(func() {
-		if id == "" {
-			select {
-			case ev = <-c.urgent:
-				id = "urgent"
-			default:
-				n++
-				id = fmt.Sprintf("n-%d", n)
-				ev = numbered(id, n)
-			}
-		}
-		if nc == nil {
-			var err error
-			if nc, err = nats.Connect(c.s.at("nats"), nats.Timeout(time.Second), nats.NoReconnect()); err != nil {
-				nc = nil
-				return
-			}
-			js, _ = jetstream.New(nc)
-		}
-		ctx, cancel := context.WithTimeout(c.ctx, time.Second)
-		defer cancel()
-		if _, err := js.Publish(ctx, "backout.event."+ev.kind+"."+projectOf(ev), ev.body); err != nil {
-			nc.Close()
-			nc = nil
-			return
-		}
-		c.acknowledged("nats/"+projectOf(ev), idOf(ev))
-		id = ""
-	})
-	if nc != nil {
-		nc.Close()
-	}
-}
+func storyNoise() noise { return noise{"e2e", "noise", "production"} }
 
 func (c *crowd) overHTTP() {
-	n, id := 0, ""
-	c.pace(func() {
-		if id == "" {
+	n, waiting := 0, false
+	pace(c.ctx, func() {
+		if !waiting {
 			n++
-			id = fmt.Sprintf("h-%d", n)
+			waiting = true
 		}
-		ev := numbered(id, n)
+		ev := storyNoise().numbered(fmt.Sprintf("h-%d", n), n)
 		if status, _, err := c.s.hook("/hooks/events", ev.body, bearerOf(secrets()["E2E_HOOK_TOKEN"])); err != nil || status != http.StatusOK {
 			return
 		}
-		c.acknowledged("http/events", id)
-		id = ""
+		c.acknowledged("http/events", ev)
+		waiting = false
 	})
-}
-
-type envelope struct {
-	ID   string `json:"id"`
-	Data struct {
-		Project string `json:"project"`
-	} `json:"data"`
-}
-
-func projectOf(ev event) string {
-	var e envelope
-	_ = json.Unmarshal(ev.body, &e)
-	return e.Data.Project
-}
-
-func idOf(ev event) string {
-	var e envelope
-	_ = json.Unmarshal(ev.body, &e)
-	return e.ID
 }
 
 // breakShopN ships a bad deployment to one of the shops and lets the crowd say so.
@@ -304,20 +194,12 @@ func (s *shop) wantAllKnown(c *crowd) {
 	if len(c.acked) < 100 {
 		s.t.Errorf("only %d events were acknowledged; that proves nothing", len(c.acked))
 	}
-	lost, until := 0, time.Now().Add(10*time.Second) // the pump may be on its way
-	for _, a := range c.acked {
-		query := url.Values{"origin": {a[0]}, "id": {a[1]}}
-		if !s.eventually(max(time.Until(until), time.Millisecond), func() bool {
-			var why []orchestrator.WhyLine
-			return s.get("/api/v1/why", query, &why) == nil && len(why) == 1
-		}) {
-			if lost++; lost <= 10 {
-				s.t.Errorf("acknowledged and lost: %s %s", a[0], a[1])
-			}
-		}
+	lost := c.lost(s.t.Context(), s.get)
+	for _, a := range lost[:min(len(lost), 10)] {
+		s.t.Errorf("acknowledged and lost: %s %s", a[0], a[1])
 	}
-	if lost > 0 {
-		s.t.Errorf("%d of %d acknowledged events were lost", lost, len(c.acked))
+	if len(lost) > 0 {
+		s.t.Errorf("%d of %d acknowledged events were lost", len(lost), len(c.acked))
 	}
 }
 
