@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -23,13 +24,35 @@ func (b *Bus) PutBlob(ctx context.Context, data []byte) (string, error) {
 	return name, nil
 }
 
+// firstTry bounds the first try to read a blob.
+const firstTry = 3 * time.Second
+
 // Blob returns the bytes of a hash; an error when they are gone.
 func (b *Bus) Blob(ctx context.Context, hash string) ([]byte, error) {
-	data, err := b.blobs.GetBytes(ctx, hash, jetstream.GetObjectShowDeleted())
+	var data []byte
+	err := inTries(ctx, firstTry, func(ctx context.Context) (err error) {
+		data, err = b.blobs.GetBytes(ctx, hash, jetstream.GetObjectShowDeleted())
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("reading blob %s: %w; blobs are kept for 30 days", hash, err)
 	}
 	return data, nil
+}
+
+// inTries asks again what got no answer: a server that was lost meanwhile never answers
+// what it was asked, and a step must not wait for it until its own time is over. Each try
+// has twice the time of the one before; the last has what is left of ctx.
+func inTries(ctx context.Context, first time.Duration, ask func(context.Context) error) error {
+	for limit := first; ; limit *= 2 {
+		try, cancel := context.WithTimeout(ctx, limit)
+		err := ask(try)
+		ended := try.Err() != nil
+		cancel()
+		if err == nil || !ended || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // DropBlob deletes what is kept under a hash; that it is gone already is no error.
