@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -246,12 +247,16 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) read(w http.ResponseWriter, r *http.Request, fn func(*orchestrator.State) (any, error)) {
-	minSeq, _ := strconv.ParseUint(r.URL.Query().Get("min_seq"), 10, 64)
+	minSeq, err := strconv.ParseUint(cmp.Or(r.URL.Query().Get("min_seq"), "0"), 10, 64)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "min_seq must be the number of an entry: "+err.Error())
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), commandWait)
 	defer cancel()
 	var out any
 	var seq uint64
-	err := a.o.Backend.Read(ctx, minSeq, func(s *orchestrator.State) (err error) {
+	err = a.o.Backend.Read(ctx, minSeq, func(s *orchestrator.State) (err error) {
 		seq = s.Meta().Cursor
 		out, err = fn(s)
 		return err

@@ -115,6 +115,7 @@ func TestAPI_whoMayDoWhat(t *testing.T) {
 		{"reads are open on loopback", http.MethodGet, local + "/api/v1/incidents", "", true, 200},
 		{"not under another name", http.MethodGet, foreign + "/api/v1/incidents", "", true, 401},
 		{"not on a public listener", http.MethodGet, local + "/api/v1/incidents", "", false, 401},
+		{"an entry that is no number", http.MethodGet, local + "/api/v1/incidents?min_seq=new", "", true, 400},
 		{"a token reads", http.MethodGet, local + "/api/v1/incidents", "secret-ann", false, 200},
 		{"a revoked token does not", http.MethodGet, local + "/api/v1/incidents", "secret-old", false, 401},
 		{"a publish token does not", http.MethodGet, local + "/api/v1/incidents", "secret-ci", false, 403},

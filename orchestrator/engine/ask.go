@@ -8,7 +8,7 @@ import (
 // ask runs fn on the loop and returns what it says.
 func ask[T any](ctx context.Context, e *Engine, fn func() T) (T, error) {
 	ch := make(chan T, 1)
-	e.input(func() { ch <- fn() })
+	e.inputWithin(ctx, func() { ch <- fn() }) // when it was not handed over, one of the two below is why
 	var none T
 	select {
 	case v := <-ch:

@@ -56,17 +56,15 @@ func (e *Engine) urgent() bool {
 	return slices.ContainsFunc(e.waiting, func(w waiter) bool { return w.seq <= cursor })
 }
 
-// tellKept answers those whose entry is on disk.
+// tellKept answers those whose entry is on disk, and forgets those who wait no more.
 func (e *Engine) tellKept() {
-	left := e.waiting[:0]
-	for _, w := range e.waiting {
+	e.waiting = slices.DeleteFunc(e.waiting, func(w waiter) bool {
 		if w.seq <= e.kept {
 			w.ch <- nil
-			continue
+			return true
 		}
-		left = append(left, w)
-	}
-	e.waiting = left
+		return w.left()
+	})
 }
 
 // startCommit makes the state durable: at once, or beside the fold when that would stand

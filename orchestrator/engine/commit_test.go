@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 )
@@ -42,5 +44,35 @@ func TestDrain_endsInAStorm(t *testing.T) {
 	e.drain()
 	if taken == 0 || len(e.inputs) != 1 {
 		t.Fatalf("%d inputs taken, %d left", taken, len(e.inputs))
+	}
+}
+
+// TestTellKept_forgetsWhoLeft: who asked for an entry that never comes, and waits no more,
+// is kept no longer than until the next commit.
+func TestTellKept_forgetsWhoLeft(t *testing.T) {
+	t.Parallel()
+	left := make(chan struct{})
+	close(left)
+	there, gone := waiter{seq: 5, ch: make(chan error, 1)}, waiter{seq: 1 << 60, ch: make(chan error, 1), gone: left}
+	waits := waiter{seq: 6, ch: make(chan error, 1), gone: make(chan struct{})}
+	e := &Engine{kept: 5, waiting: []waiter{there, gone, waits}}
+	e.tellKept()
+	if len(e.waiting) != 1 || e.waiting[0].seq != 6 || len(there.ch) != 1 {
+		t.Errorf("%d wait, %d told", len(e.waiting), len(there.ch))
+	}
+}
+
+// TestSettled_endsWithItsCaller: a loop that takes nothing in holds nobody up for longer
+// than they want to wait.
+func TestSettled_endsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	e := &Engine{inputs: make(chan func()), done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Settled(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := ask(ctx, e, func() int { return 1 }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }

@@ -147,6 +147,17 @@ type Engine struct {
 type waiter struct {
 	seq uint64
 	ch  chan error
+	// gone is closed when nobody waits any more: an entry that never comes may be asked for.
+	gone <-chan struct{}
+}
+
+func (w *waiter) left() bool {
+	select {
+	case <-w.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // ErrStopped is returned to those who wait when the engine has stopped.

@@ -10,8 +10,8 @@ import (
 // Settled waits until entry seq, and everything that was folded when it is called, is
 // committed.
 func (e *Engine) Settled(ctx context.Context, seq uint64) error {
-	w := waiter{seq: seq, ch: make(chan error, 1)}
-	e.input(func() {
+	w := waiter{seq: seq, ch: make(chan error, 1), gone: ctx.Done()}
+	e.inputWithin(ctx, func() {
 		w.seq = max(w.seq, e.core.State().Meta().Cursor)
 		e.waiting = append(e.waiting, w)
 	})

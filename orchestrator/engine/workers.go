@@ -33,6 +33,18 @@ func (e *Engine) input(fn func()) {
 	}
 }
 
+// inputWithin is input for a caller who waits no longer than ctx. It says whether the loop
+// was handed fn.
+func (e *Engine) inputWithin(ctx context.Context, fn func()) bool {
+	select {
+	case e.inputs <- fn:
+		return true
+	case <-ctx.Done():
+	case <-e.done:
+	}
+	return false
+}
+
 // start runs a task in a goroutine of its own. Core bounds how many there are.
 func (e *Engine) start(t Task) {
 	e.tasks.Go(func() {
