@@ -61,7 +61,7 @@ func mutations() []mutation {
 			"p.moved = true\n", "if p.now > 0 {\n\t\treturn\n\t}\n",
 		}}},
 		{name: "the lock of a change that is half done", file: "incidents.go", first: 1900, edits: [][2]string{{
-			`p.s.meta.FoldVersion >= 2 && p.halfDone(l)`, `p.s.meta.FoldVersion > 99 && p.halfDone(l)`,
+			`p.v2() && p.halfDone(l)`, `p.s.meta.FoldVersion > 99 && p.halfDone(l)`,
 		}}},
 	}
 }
