@@ -29,7 +29,11 @@ func (p *pass) noteBygone(l *loaded, ev *Event) {
 	inc := l.inc
 	var sig Signal
 	key, found := p.s.findSignal(inc, signalOf(inc, ev), &sig)
-	if found || inc.Distinct >= maxSignals {
+	if found {
+		return
+	}
+	if inc.Distinct >= maxSignals {
+		p.tooMany(l)
 		return
 	}
 	sig = Signal{

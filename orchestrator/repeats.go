@@ -117,13 +117,12 @@ func (p *pass) endsElsewhere(ev *Event) bool {
 }
 
 // tooMany counts a signal of an incident that has as many as are kept.
-func (p *pass) tooMany(l *loaded, ev *Event) {
+func (p *pass) tooMany(l *loaded) {
 	if !p.v2() {
 		return
 	}
 	if l.inc.Overflow++; l.inc.Overflow == 1 {
 		p.line(l, "backout", "it has 2,000 different signals; further ones are counted, not kept one by one")
 	}
-	p.weigh(l, ev)
 	p.changed(l)
 }

@@ -26,11 +26,7 @@ type eventResult struct {
 
 // one tells what the events of a single body would do.
 func (f *ruleTestFlags) one(c *cobra.Command) error {
-	folder := scenarios.Embedded()
-	if f.folder != "" {
-		folder = os.DirFS(f.folder)
-	}
-	r, err := f.runner(folder)
+	r, err := f.runner(f.scenarios())
 	if err != nil {
 		return err
 	}

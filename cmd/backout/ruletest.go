@@ -62,11 +62,16 @@ type scenarioResult struct {
 	TookU int64    `json:"took_us"`
 }
 
-func (f *ruleTestFlags) all(c *cobra.Command) error {
-	folder := scenarios.Embedded()
-	if f.folder != "" {
-		folder = os.DirFS(f.folder)
+// scenarios is the folder that was named, or what comes with Backout.
+func (f *ruleTestFlags) scenarios() fs.FS {
+	if f.folder == "" {
+		return scenarios.Embedded()
 	}
+	return os.DirFS(f.folder)
+}
+
+func (f *ruleTestFlags) all(c *cobra.Command) error {
+	folder := f.scenarios()
 	list, err := scenarios.Load(folder)
 	if err != nil {
 		return err

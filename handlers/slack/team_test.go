@@ -20,11 +20,11 @@ func TestInbound_anotherWorkspace(t *testing.T) {
 		want       string
 	}{
 		"of the workspace":       {"T0AIM", "team_id=T0AIM&user_id=U01&text=ack+INC-1&trigger_id=1.1", "ack INC-1|ann||true"},
-		"of another one":         {"T0AIM", "team_id=T0XXX&user_id=U01&text=ack+INC-1&trigger_id=1.2", ""},
+		"of another one":         {"T0AIM", "team_id=T0OTHER&user_id=U01&text=ack+INC-1&trigger_id=1.2", ""},
 		"of none":                {"T0AIM", "user_id=U01&text=ack+INC-1&trigger_id=1.3", ""},
-		"none is configured":     {"", "team_id=T0XXX&user_id=U01&text=ack+INC-1&trigger_id=1.4", "ack INC-1|ann||true"},
+		"none is configured":     {"", "team_id=T0OTHER&user_id=U01&text=ack+INC-1&trigger_id=1.4", "ack INC-1|ann||true"},
 		"a click":                {"T0AIM", pressedIn("T0AIM"), "ack INC-1|ann||true"},
-		"a click in another one": {"T0AIM", pressedIn("T0XXX"), ""},
+		"a click in another one": {"T0AIM", pressedIn("T0OTHER"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
